@@ -1,0 +1,25 @@
+# Each target is one line that also works without make; README.md gives the lines for Windows.
+# Another Python than python3 makes the environment like this: make run PYTHON=python3.12
+
+PYTHON = python3
+VENV_PYTHON = .venv/bin/python
+
+.PHONY: run test lab notebooks lint setup
+
+run: setup ## draw the sample, execute the six notebooks, write their pages to build/html
+	@$(VENV_PYTHON) -m resnext_helpers run
+
+test: setup ## every test, the notebooks under strict nbval included
+	@$(VENV_PYTHON) -m pytest
+
+lab: setup ## JupyterLab, opened on the first notebook
+	@$(VENV_PYTHON) -m resnext_helpers lab
+
+notebooks: setup ## execute the committed notebooks in place
+	@$(VENV_PYTHON) -m resnext_helpers notebooks
+
+lint: setup ## what the tests check of the code's form
+	@$(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check
+
+setup: ## make .venv, or leave it as it is if nothing changed
+	@$(PYTHON) -m resnext_helpers setup

@@ -1,0 +1,37 @@
+"""Every test runs on the drawn sample, whatever the user's environment or ``data/`` holds.
+
+This file lies here, not in ``tests/``, so that it also holds for ``pytest notebooks/03_…ipynb``.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from resnext_helpers import sample_birds
+from resnext_helpers.execution import kernel_environment
+from resnext_helpers.notebook_runner import SAMPLE, pinned_settings
+
+_runs = tempfile.TemporaryDirectory(prefix="resnext-runs-")
+os.environ.pop("MPLBACKEND", None)
+os.environ.update(kernel_environment(**pinned_settings(Path(_runs.name))))
+
+
+def pytest_configure(config):
+    sample_birds.draw(SAMPLE)
+
+
+def pytest_unconfigure(config):
+    _runs.cleanup()
+
+
+def pytest_collection_modifyitems(items):
+    """The longest first, so that no worker is left alone with it: training, then the notebooks."""
+    items.sort(key=lambda item: (item.path.suffix != ".ipynb", "train" not in item.path.name))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Each notebook stands alone: none finds a model that another one trained."""
+    os.environ["RESNEXT_RUNS"] = str(Path(_runs.name) / item.path.stem)

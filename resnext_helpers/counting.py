@@ -1,0 +1,113 @@
+"""Parameters and multiply-adds: by formula, and counted on a built model.
+
+One multiply-add (MAC) is one multiplication and one addition. The paper calls them "FLOPs" and
+counts the convolutions and the last layer alone; so do these functions.
+"""
+
+import math
+from dataclasses import dataclass
+
+import keras
+
+from .layers import GroupedConv2D
+
+
+def conv_parameters(in_channels, out_channels, kernel_size, groups=1):
+    """Weights of a square convolution without bias.
+
+    Each of the ``out_channels`` filters sees ``in_channels / groups`` channels (Xie et al.,
+    Section 3).
+
+    Raises:
+        ValueError: the channels can't be split into equal groups.
+    """
+    for what, channels in (("input", in_channels), ("output", out_channels)):
+        if groups < 1 or channels % groups:
+            raise ValueError(
+                f"{channels} {what} channels can't be split into {groups} equal groups: "
+                f"choose groups that divide the channels."
+            )
+    return kernel_size**2 * (in_channels // groups) * out_channels
+
+
+def conv_macs(in_channels, out_channels, kernel_size, output_size, groups=1):
+    """Multiply-adds of a square convolution for one picture.
+
+    Every weight is used once at each position of the output, which is ``output_size`` pixels high
+    and wide. Raises as ``conv_parameters``.
+    """
+    return conv_parameters(in_channels, out_channels, kernel_size, groups) * output_size**2
+
+
+def template_block_parameters(cardinality, width_per_group, channels=256):
+    """Weights of one block of conv2: ``C · (256·d + 3·3·d·d + d·256)`` (Section 4, equation 4)."""
+    d = width_per_group
+    return cardinality * (channels * d + 3 * 3 * d * d + d * channels)
+
+
+@dataclass(frozen=True)
+class LayerCount:
+    """What one layer of a model costs.
+
+    Attributes:
+        name: the layer's name.
+        output_shape: shape of its output without the batch.
+        parameters: trainable numbers in it.
+        macs: multiply-adds for one picture; 0 for layers that only add, scale or pool.
+    """
+
+    name: str
+    output_shape: tuple
+    parameters: int
+    macs: int
+
+
+def count_layers(model):
+    """Walk a built model and count every layer, in the model's order.
+
+    Args:
+        model: a ``keras.Model`` whose input height and width are fixed.
+
+    Returns:
+        A list of ``LayerCount``.
+
+    Raises:
+        ValueError: the model's height or width is open, so its multiply-adds are too; or a layer
+            multiplies in a way that isn't counted here.
+    """
+    if None in model.input_shape[1:]:
+        raise ValueError(
+            f"The model's input is {model.input_shape[1:]}: give its height and width a number, "
+            f"for multiply-adds depend on them."
+        )
+    return [
+        LayerCount(
+            name=layer.name,
+            output_shape=tuple(layer.output.shape[1:]),
+            parameters=sum(math.prod(weight.shape) for weight in layer.trainable_weights),
+            macs=_macs(layer),
+        )
+        for layer in model.layers
+    ]
+
+
+def trainable_parameters(model):
+    """Numbers that training changes; the batch norms' running statistics don't count."""
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
+
+
+def macs(model):
+    """Multiply-adds for one picture through a built model (the paper's "FLOPs")."""
+    return sum(count.macs for count in count_layers(model))
+
+
+def _macs(layer):
+    if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense | GroupedConv2D):
+        positions = math.prod(layer.output.shape[1:-1])
+        return math.prod(layer.kernel.shape) * positions
+    if any(len(weight.shape) > 1 for weight in layer.weights):  # a kernel, and none of the above
+        raise ValueError(
+            f"Layer {layer.name!r} is a {type(layer).__name__}, and only the multiply-adds of "
+            f"Conv2D, GroupedConv2D and Dense can be counted: count this layer by hand."
+        )
+    return 0

@@ -1,0 +1,95 @@
+"""What TensorFlow can compute on, and how to set it up."""
+
+import os
+import platform
+
+import keras
+import tensorflow as tf
+
+from .settings import CourseError
+
+
+def gpus():
+    """The GPUs that TensorFlow found, as a list of ``tf.config.PhysicalDevice``."""
+    return tf.config.list_physical_devices("GPU")
+
+
+def describe():
+    """One line a device: what TensorFlow calls it and what it is.
+
+    Returns:
+        A list of ``(name, description)`` pairs, the CPU first.
+    """
+    cpu = platform.processor() or platform.machine()
+    lines = [("CPU", f"{cpu}, {available_cores()} cores")]
+    for gpu in gpus():
+        details = tf.config.experimental.get_device_details(gpu)
+        name = details.get("device_name", "unknown model")
+        lines.append((gpu.name.removeprefix("/physical_device:"), name))
+    return lines
+
+
+def available_cores():
+    """CPU cores that this process may use: a class server may allow fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def use_gpu(index=0):
+    """Compute on one GPU and let its memory grow with need; without a GPU, stay on the CPU.
+
+    The article's 3.2.1. TensorFlow would otherwise take all memory of all GPUs at its start, so
+    call this before the first computation.
+
+    Args:
+        index: which of ``gpus()``.
+
+    Returns:
+        One sentence that says what was chosen.
+
+    Raises:
+        CourseError: there is no GPU of this number, or TensorFlow has already started.
+    """
+    found = gpus()
+    if not found:
+        return "No GPU was found: TensorFlow computes on the CPU."
+    if not 0 <= index < len(found):
+        raise CourseError(
+            f"GPU {index} was asked for, and there are {len(found)}: choose 0 to {len(found) - 1}."
+        )
+    try:
+        tf.config.experimental.set_memory_growth(found[index], True)
+        tf.config.set_visible_devices([found[index]], "GPU")
+    except RuntimeError as error:
+        raise CourseError(
+            "TensorFlow has already computed something, so its GPUs can't be set up any more: "
+            "restart the kernel and run this first."
+        ) from error
+    return f"TensorFlow computes on GPU {index}, and its memory grows with need."
+
+
+def strategy():
+    """The ``tf.distribute`` strategy that fits: mirrored over several GPUs, else the default."""
+    visible = tf.config.get_visible_devices("GPU")
+    return tf.distribute.MirroredStrategy() if len(visible) > 1 else tf.distribute.get_strategy()
+
+
+def mixed_precision_helps():
+    """Whether a visible GPU has float16 matrix units (NVIDIA compute capability 7.0 and above)."""
+    capabilities = [
+        tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
+        for gpu in tf.config.get_visible_devices("GPU")
+    ]
+    return bool(capabilities) and min(capabilities) >= (7, 0)
+
+
+def use_mixed_precision():
+    """Compute in float16 and keep the weights in float32 where a GPU gains from it.
+
+    Returns:
+        The name of Keras' precision policy from now on: ``"mixed_float16"`` or ``"float32"``.
+    """
+    policy = "mixed_float16" if mixed_precision_helps() else "float32"
+    keras.mixed_precision.set_global_policy(policy)
+    return policy

@@ -1,0 +1,168 @@
+"""What a trained network knows: its run folder, its predictions, its mistakes."""
+
+import csv
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from . import data, models, photos, training
+from .report import Photo
+from .settings import CourseError, CourseSettings, display_path
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained network and what is needed to judge it.
+
+    Attributes:
+        folder: the run folder.
+        model: network from ``(batch, image_size, image_size, 3)`` scaled pictures to logits.
+        class_names: one name a logit.
+        image_size: height and width of a picture, in pixels.
+        history: one dict an epoch (see ``training.COLUMNS``), numbers only.
+        validation: the photographs that training never saw.
+    """
+
+    folder: Path
+    model: keras.Model
+    class_names: list[str]
+    image_size: int
+    history: list[dict]
+    validation: list[Photo]
+
+
+def load_run(folder: Path) -> Run:
+    """Read what ``training.train`` wrote.
+
+    The model is read in Keras' safe mode, which runs no code from the file.
+
+    Raises:
+        CourseError: a file of the run is missing, or the photographs have moved away.
+    """
+    needed = ("model.keras", "history.csv", "classes.json", "settings.json", "split.json")
+    missing = [name for name in needed if not (folder / name).is_file()]
+    if missing:
+        raise CourseError(
+            f"The run in {display_path(folder)} has no {missing[0]}: train with notebook 05."
+        )
+    settings = _read_json(folder / "settings.json")
+    class_names = _read_json(folder / "classes.json")
+    with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
+        history = [
+            {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
+        ]
+    return Run(
+        folder,
+        keras.saving.load_model(folder / "model.keras", compile=False),
+        class_names,
+        settings["image_size"],
+        history,
+        _validation_photos(
+            Path(settings["data_dir"]), _read_json(folder / "split.json"), class_names
+        ),
+    )
+
+
+def _validation_photos(data_dir, split, class_names):
+    found = [
+        Photo(data_dir / name, class_names.index(class_name))
+        for name, class_name in split["validation"].items()
+    ]
+    gone = [photo.path for photo in found if not photo.path.is_file()]
+    if gone:
+        raise CourseError(
+            f"{len(gone)} of the {len(found)} validation photographs are not there any more, "
+            f"{display_path(gone[0])} for one: put them back, or train again with notebook 05."
+        )
+    return found
+
+
+def _read_json(path):
+    return json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+
+
+def find_run(config: CourseSettings) -> Run:
+    """The run of notebook 05 on these photographs, or a small one, trained in seconds, instead.
+
+    Prints which it is.
+    """
+    folder = data.find(config)
+    full, quick = config.run_dir(folder), config.runs_dir / f"quick-{folder.name}"
+    for run_dir in (full, quick):
+        try:
+            run = load_run(run_dir)
+        except CourseError:
+            continue
+        print(f"The run in {display_path(run_dir)}, {len(run.history)} epochs of {run.model.name}.")
+        return run
+    print("There is no run of notebook 05 yet: a small network is trained instead, in seconds.")
+    return quick_run(config, quick)
+
+
+def quick_run(config: CourseSettings, folder: Path) -> Run:
+    """Train a small ResNeXt for a few epochs into a run folder.
+
+    It has one block a stage instead of 3, 4, 6 and 3 and sees small pictures: seconds instead of
+    minutes, and less accurate.
+    """
+    small = replace(config, image_size=48, batch_size=16, epochs=6, learning_rate=2e-3)
+    birds = data.load(small)
+    model = models.resnext(
+        (small.image_size, small.image_size, 3),
+        len(birds.class_names),
+        groups=32,
+        width_per_group=4,
+        blocks=(1, 1, 1, 1),
+        name="small_resnext",
+    )
+    training.compile_model(model, small.learning_rate)
+    training.train(model, birds, small, folder)
+    return load_run(folder)
+
+
+def predict(run: Run, photographs: list[Photo], batch_size: int = 32):
+    """What the network says of photographs.
+
+    Returns:
+        ``labels``, int ``(count,)``, the true classes; ``probabilities``, float
+        ``(count, classes)``, rows that sum to 1.
+    """
+    batches = data.pipeline(photographs, image_size=run.image_size, batch_size=batch_size)
+    logits = run.model.predict(batches, verbose=0)
+    return np.array([photo.label for photo in photographs]), softmax(logits)
+
+
+def predict_photo(run: Run, path: Path):
+    """What the network says of one photograph from anywhere.
+
+    Returns:
+        The picture as the network saw it, uint8 ``(image_size, image_size, 3)``, and the
+        probabilities, a dict from class name to number, the most likely first.
+
+    Raises:
+        CourseError: the file can't be read as a photograph.
+    """
+    image = photos.read(path, run.image_size)
+    logits = run.model.predict(np.asarray(data.scale(image))[None], verbose=0)
+    named = zip(run.class_names, softmax(logits)[0].tolist(), strict=True)
+    return image, dict(sorted(named, key=lambda pair: -pair[1]))
+
+
+def softmax(logits):
+    """Logits ``(..., classes)`` to probabilities: exponentials, divided by their sum."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))  # the shift avoids overflow
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def confident_mistakes(labels, probabilities, count=8):
+    """Where the network was wrong and most sure of it.
+
+    Returns:
+        Indices of at most ``count`` photographs, the most confident mistake first.
+    """
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    confidence = probabilities[wrong].max(axis=1)
+    return wrong[np.argsort(-confidence, kind="stable")][:count]

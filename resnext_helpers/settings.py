@@ -1,0 +1,91 @@
+"""The course's settings: one table of numbers that every notebook reads."""
+
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class CourseError(Exception):
+    """Something that the learner can put right: what is wrong, where, and what to do."""
+
+
+@dataclass(frozen=True, repr=False)
+class CourseSettings:
+    """What a run of the course uses.
+
+    Attributes:
+        profile: ``"sample"`` (small pictures, minutes on a CPU) or ``"full"`` (the article's
+        experiment).
+        image_size: height and width of a photograph, in pixels.
+        batch_size: photographs in one training step.
+        epochs: passes over the training photographs.
+        learning_rate: Adam's peak step size.
+        seed: fixes the split, the shuffling and the first weights.
+        validation_fraction: share of the photographs that is kept for validation.
+        data_dir: folder of class folders, or None to look for one (see ``data.find``).
+        runs_dir: where trained models go, one folder a run.
+    """
+
+    profile: str
+    image_size: int
+    batch_size: int
+    epochs: int
+    learning_rate: float
+    seed: int = 123
+    validation_fraction: float = 0.2
+    data_dir: Path | None = None
+    runs_dir: Path = PROJECT / "runs"
+
+    def run_dir(self, data_dir: Path) -> Path:
+        """The run folder for photographs in ``data_dir``: another data set never overwrites it."""
+        return self.runs_dir / f"{self.profile}-{data_dir.name}"
+
+    def _shown(self):
+        """The folders are left out: a notebook prints where its photographs come from."""
+        return {name: value for name, value in asdict(self).items() if not name.endswith("_dir")}
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name}: {value}" for name, value in self._shown().items())
+
+    def _repr_markdown_(self) -> str:
+        rows = "\n".join(f"| {name} | {value} |" for name, value in self._shown().items())
+        return f"| setting | value |\n| --- | --- |\n{rows}"
+
+
+PROFILES = {
+    "sample": CourseSettings("sample", image_size=64, batch_size=16, epochs=12, learning_rate=2e-3),
+    # The article's experiment (its 3.2.3 and 3.4).
+    "full": CourseSettings("full", image_size=224, batch_size=8, epochs=10, learning_rate=1e-4),
+}
+
+
+def load() -> CourseSettings:
+    """The settings that the environment asks for.
+
+    ``RESNEXT_PROFILE`` picks the profile (``sample`` unless set), ``RESNEXT_DATA`` the folder of
+    photographs, ``RESNEXT_RUNS`` the folder for trained models. A relative path starts at the
+    project's folder, so it means the same from a notebook and from a terminal.
+
+    Raises:
+        CourseError: the profile doesn't exist.
+    """
+    name = os.environ.get("RESNEXT_PROFILE") or "sample"
+    if name not in PROFILES:
+        raise CourseError(
+            f"RESNEXT_PROFILE is {name!r}, and there is no such profile: "
+            f"use {' or '.join(PROFILES)}."
+        )
+    folders = {
+        field: PROJECT / Path(value).expanduser()
+        for field, variable in (("data_dir", "RESNEXT_DATA"), ("runs_dir", "RESNEXT_RUNS"))
+        if (value := os.environ.get(variable))
+    }
+    return replace(PROFILES[name], **folders)
+
+
+def display_path(path: Path) -> str:
+    """``path`` as the course prints it: from the project's folder if it lies inside, with ``/``."""
+    path = Path(path).resolve()
+    return (path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path).as_posix()

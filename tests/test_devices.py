@@ -1,0 +1,141 @@
+"""Devices, on machines that we only pretend to have."""
+
+import os
+from types import SimpleNamespace
+
+import keras
+import pytest
+import tensorflow as tf
+
+from resnext_helpers import devices
+from resnext_helpers.settings import CourseError
+
+
+def gpu(number):
+    return tf.config.PhysicalDevice(f"/physical_device:GPU:{number}", "GPU")
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Pretend that TensorFlow finds these GPUs; returns what is asked of it afterwards."""
+
+    def pretend(*details, error=None):
+        found = [gpu(number) for number in range(len(details))]
+        asked = SimpleNamespace(growth=[], visible=[])
+
+        def note(calls):
+            def call(*arguments):
+                if error:
+                    raise error
+                calls.append(arguments)
+
+            return call
+
+        config = tf.config
+        monkeypatch.setattr(config, "list_physical_devices", lambda kind: found)
+        monkeypatch.setattr(config, "get_visible_devices", lambda kind: found)
+        monkeypatch.setattr(config, "set_visible_devices", note(asked.visible))
+        monkeypatch.setattr(config.experimental, "set_memory_growth", note(asked.growth))
+        monkeypatch.setattr(
+            config.experimental, "get_device_details", lambda one: details[found.index(one)]
+        )
+        return asked
+
+    return pretend
+
+
+def with_capability(*numbers):
+    return {"compute_capability": numbers}
+
+
+def test_gpus_are_those_that_tensorflow_found():
+    assert devices.gpus() == tf.config.list_physical_devices("GPU")
+
+
+def test_describe_names_the_cpu_first_and_then_each_gpu(machine):
+    machine({"device_name": "Drawn GPU 9000"}, {})
+    lines = devices.describe()
+    assert lines[0][0] == "CPU"
+    assert f"{devices.available_cores()} cores" in lines[0][1]
+    assert lines[1:] == [("GPU:0", "Drawn GPU 9000"), ("GPU:1", "unknown model")]
+
+
+def test_only_the_cores_that_the_process_may_use_are_counted(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 5, 7}, raising=False)
+    assert devices.available_cores() == 3
+
+
+def test_where_that_is_unknown_all_cores_are_counted(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert devices.available_cores() == 6
+
+
+def test_without_a_gpu_nothing_is_changed(machine):
+    asked = machine()
+    assert devices.use_gpu() == "No GPU was found: TensorFlow computes on the CPU."
+    assert not asked.growth
+    assert not asked.visible
+
+
+def test_one_gpu_is_chosen_and_its_memory_grows(machine):
+    asked = machine({}, {})
+    assert "GPU 1" in devices.use_gpu(1)
+    assert asked.growth == [(gpu(1), True)]
+    assert asked.visible == [([gpu(1)], "GPU")]
+
+
+@pytest.mark.parametrize("number", [2, -1])
+def test_a_gpu_that_is_not_there_is_refused(machine, number):
+    asked = machine({}, {})
+    with pytest.raises(CourseError, match=f"GPU {number} was asked for, .*choose 0 to 1"):
+        devices.use_gpu(number)
+    assert not asked.visible
+
+
+def test_too_late_a_choice_says_what_to_do(machine):
+    machine({}, error=RuntimeError("cannot be modified after being initialized"))
+    with pytest.raises(CourseError, match="restart the kernel"):
+        devices.use_gpu()
+
+
+def test_tensorflow_really_refuses_a_late_setting():
+    tf.zeros(1)
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    with pytest.raises(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(threads + 1)
+
+
+@pytest.mark.parametrize("details", [(), ({},)])
+def test_up_to_one_gpu_needs_no_strategy(machine, details):
+    machine(*details)
+    assert devices.strategy() is tf.distribute.get_strategy()
+
+
+def test_several_gpus_work_in_step(machine, monkeypatch):
+    machine({}, {})
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: "mirrored")
+    assert devices.strategy() == "mirrored"
+
+
+@pytest.mark.parametrize(
+    ("details", "helps"),
+    [
+        ((), False),
+        (({},), False),  # not an NVIDIA GPU
+        ((with_capability(6, 1),), False),
+        ((with_capability(7, 0),), True),
+        ((with_capability(9, 0),), True),
+        ((with_capability(9, 0), with_capability(6, 1)), False),  # the slowest decides
+    ],
+)
+def test_mixed_precision_is_used_where_it_helps(machine, details, helps):
+    machine(*details)
+    assert devices.mixed_precision_helps() is helps
+    before = keras.mixed_precision.global_policy()
+    try:
+        policy = devices.use_mixed_precision()
+        assert policy == ("mixed_float16" if helps else "float32")
+        assert keras.mixed_precision.global_policy().name == policy
+    finally:
+        keras.mixed_precision.set_global_policy(before)

@@ -1,0 +1,110 @@
+"""Evaluation: reading a run back, predictions in the right order, mistakes by confidence."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resnext_helpers import evaluation, training
+from resnext_helpers.settings import PROFILES, CourseError
+
+
+@pytest.fixture(scope="module")
+def run_and_config(tmp_path_factory):
+    """A real small run on two classes that differ in brightness."""
+    data_dir = tmp_path_factory.mktemp("two classes")
+    rng = np.random.default_rng(0)
+    for name, brightness in (("bright", 200), ("dark", 30)):
+        (data_dir / name).mkdir()
+        for i in range(10):
+            pixels = rng.integers(brightness, brightness + 50, (48, 48, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(data_dir / name / f"{i}.jpg")
+    config = dataclasses.replace(
+        PROFILES["sample"], data_dir=data_dir, runs_dir=tmp_path_factory.mktemp("runs")
+    )
+    return evaluation.find_run(config), config
+
+
+def test_without_a_run_a_small_one_is_trained_and_then_found(run_and_config, capsys):
+    run, config = run_and_config
+    assert run.model.name == "small_resnext"
+    assert run.model.output_shape == (None, 2)
+    assert run.class_names == ["bright", "dark"]
+    assert {photo.label for photo in run.validation} == {0, 1}
+    assert len(run.history) == 6
+
+    again = evaluation.find_run(config)
+    assert "The run in" in capsys.readouterr().out
+    assert again.history == run.history
+
+
+def test_the_run_of_these_photographs_comes_before_the_small_one(run_and_config):
+    run, config = run_and_config
+    full = config.run_dir(config.data_dir)
+    shutil.copytree(run.folder, full)
+    assert evaluation.find_run(config).folder == full
+    shutil.rmtree(full)
+
+
+def test_predictions_stand_in_the_order_of_the_photographs(run_and_config):
+    run, _ = run_and_config
+    labels, probabilities = evaluation.predict(run, run.validation)
+    assert labels.tolist() == [photo.label for photo in run.validation]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    for photo, of_many in zip(run.validation, probabilities, strict=True):
+        _, of_one = evaluation.predict_photo(run, photo.path)
+        assert of_one == pytest.approx(
+            dict(zip(run.class_names, of_many.tolist(), strict=True)), abs=1e-4
+        )
+        assert list(of_one.values()) == sorted(of_one.values(), reverse=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["model.keras", "history.csv", "classes.json", "settings.json", "split.json"]
+)
+def test_a_missing_file_is_named(run_and_config, tmp_path, name):
+    run, _ = run_and_config
+    broken = tmp_path / "broken"
+    shutil.copytree(run.folder, broken)
+    (broken / name).unlink()
+    with pytest.raises(CourseError, match=f"has no {name}: train with notebook 05"):
+        evaluation.load_run(broken)
+
+
+def test_photographs_that_moved_away_are_named(run_and_config, tmp_path):
+    run, _ = run_and_config
+    moved = tmp_path / "moved"
+    shutil.copytree(run.folder, moved)
+    settings = (moved / "settings.json").read_text("utf-8")
+    (moved / "settings.json").write_text(settings.replace("two classes", "gone"), "utf-8")
+    with pytest.raises(CourseError, match="of the 4 validation photographs are not there any more"):
+        evaluation.load_run(moved)
+
+
+def test_a_file_that_is_no_photograph_gets_a_sentence(run_and_config, tmp_path):
+    run, _ = run_and_config
+    (tmp_path / "bird.jpg").write_text("I am a text.")
+    with pytest.raises(CourseError, match=r"bird\.jpg"):
+        evaluation.predict_photo(run, tmp_path / "bird.jpg")
+
+
+def test_softmax_of_huge_logits():
+    np.testing.assert_allclose(evaluation.softmax(np.array([[1e4, 1e4, -1e4]])), [[0.5, 0.5, 0]])
+    np.testing.assert_allclose(evaluation.softmax(np.log([[1.0, 3.0]])), [[0.25, 0.75]], rtol=1e-6)
+
+
+def test_confident_mistakes_come_first_and_right_answers_never():
+    labels = np.array([0, 0, 1, 1])
+    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.95, 0.05], [0.2, 0.8]])
+    assert evaluation.confident_mistakes(labels, probabilities).tolist() == [2, 1]
+    assert evaluation.confident_mistakes(labels, probabilities, count=1).tolist() == [2]
+    assert evaluation.confident_mistakes(labels[:1], probabilities[:1]).size == 0
+
+
+def test_best_epoch_is_what_was_saved(run_and_config):
+    run, _ = run_and_config
+    labels, probabilities = evaluation.predict(run, run.validation)
+    accuracy = (probabilities.argmax(axis=1) == labels).mean()
+    assert accuracy == pytest.approx(training.best(run.history)["val_accuracy"])

@@ -1,0 +1,94 @@
+"""The course's settings, and how the environment chooses them."""
+
+import re
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+
+from resnext_helpers import settings
+from resnext_helpers.settings import PROJECT, CourseError, display_path
+
+
+@pytest.fixture(autouse=True)
+def no_choices(monkeypatch):
+    for name in ("RESNEXT_PROFILE", "RESNEXT_DATA", "RESNEXT_RUNS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_the_sample_profile_is_the_default():
+    config = settings.load()
+    assert config.profile == "sample"
+    assert config.image_size == 64
+    assert config.data_dir is None
+    assert config.runs_dir == PROJECT / "runs"
+
+
+def test_the_full_profile_is_the_articles_experiment(monkeypatch):
+    monkeypatch.setenv("RESNEXT_PROFILE", "full")
+    config = settings.load()
+    article = {"image_size": 224, "batch_size": 8, "epochs": 10, "learning_rate": 1e-4}
+    article |= {"seed": 123, "validation_fraction": 0.2}
+    assert {name: getattr(config, name) for name in article} == article
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch):
+    for name in ("RESNEXT_PROFILE", "RESNEXT_DATA", "RESNEXT_RUNS"):
+        monkeypatch.setenv(name, "")
+    assert settings.load() == settings.PROFILES["sample"]
+
+
+def test_an_unknown_profile_is_refused_with_the_ones_that_exist(monkeypatch):
+    monkeypatch.setenv("RESNEXT_PROFILE", "large")
+    with pytest.raises(CourseError, match=r"'large'.*sample or full"):
+        settings.load()
+
+
+def test_a_relative_folder_starts_at_the_project(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RESNEXT_DATA", "../birds")
+    monkeypatch.setenv("RESNEXT_RUNS", "my runs")
+    config = settings.load()
+    assert config.data_dir.resolve() == (PROJECT.parent / "birds").resolve()
+    assert config.runs_dir == PROJECT / "my runs"
+
+
+def test_an_absolute_folder_and_a_home_folder_are_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv("RESNEXT_DATA", str(tmp_path))
+    assert settings.load().data_dir == tmp_path
+    monkeypatch.setenv("RESNEXT_DATA", "~/birds")
+    assert settings.load().data_dir == Path.home() / "birds"
+
+
+def test_settings_do_not_change_under_way():
+    with pytest.raises(FrozenInstanceError):
+        settings.load().epochs = 1
+
+
+def test_another_data_set_or_profile_gets_another_run_folder(monkeypatch):
+    sample = settings.load()
+    full = settings.PROFILES["full"]
+    folders = {
+        config.run_dir(Path(data)) for config in (sample, full) for data in ("a/owls", "b/gulls")
+    }
+    assert len(folders) == 4
+    assert {folder.parent for folder in folders} == {sample.runs_dir}
+
+
+def test_what_a_notebook_shows_is_the_same_on_every_machine(monkeypatch, tmp_path):
+    before = settings.load()
+    monkeypatch.setenv("RESNEXT_DATA", str(tmp_path))
+    monkeypatch.setenv("RESNEXT_RUNS", str(tmp_path))
+    after = settings.load()
+    assert repr(before) == repr(after)
+    assert before._repr_markdown_() == after._repr_markdown_()
+    for shown in (repr(before), before._repr_markdown_()):
+        assert str(PROJECT) not in shown
+        for name in ("profile", "image_size", "epochs", "learning_rate", "seed"):
+            assert re.search(rf"{name}\W+{getattr(before, name)}\b", shown)
+
+
+def test_a_path_is_shown_from_the_project(tmp_path):
+    assert display_path(PROJECT / "data" / "sample_birds") == "data/sample_birds"
+    assert display_path(PROJECT / "notebooks" / ".." / "data") == "data"
+    assert display_path(tmp_path) == tmp_path.resolve().as_posix()
