@@ -5,6 +5,7 @@ stays quiet, and oneDNN's faster CPU kernels are on. A value that you set yourse
 """
 
 import importlib
+import logging
 import os
 import re
 import sys
@@ -28,13 +29,18 @@ def _import_tensorflow_quietly() -> None:
         os.dup2(log.fileno(), 2)
         try:
             importlib.import_module("tensorflow")
-        finally:
+        finally:  # a failed import needs its log most
             os.dup2(stderr, 2)
             os.close(stderr)
             log.seek(0)
-            lines = log.read().decode(errors="replace").splitlines()
+            _print_but_for_information(log.read().decode(errors="replace"))
+    # Keras compiles its grouped convolution anew at each call; TensorFlow would warn at the fifth.
+    logging.getLogger("tensorflow").addFilter(lambda record: "_conv_xla" not in record.getMessage())
+
+
+def _print_but_for_information(log: str) -> None:
     harmless = re.compile(r"[IW]\d{4} |WARNING: All log messages before absl")
-    for line in lines:
+    for line in log.splitlines():
         if line and not harmless.match(line):
             print(line, file=sys.stderr)
 
@@ -49,5 +55,5 @@ if "tensorflow" in sys.modules:
 else:
     for _name, _value in _STARTUP.items():
         os.environ.setdefault(_name, _value)
-    if "ipykernel" in sys.modules:
+    if "ipykernel.kernelapp" in sys.modules:  # in a notebook's kernel
         _import_tensorflow_quietly()

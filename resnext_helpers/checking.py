@@ -1,4 +1,4 @@
-"""Checks a folder of photographs: finds its classes and reads every file once, before training."""
+"""Finds the folder of photographs, and reads every file in it once, before training."""
 
 import sys
 from collections import Counter, defaultdict
@@ -6,12 +6,33 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from resnext_helpers import photos
+from resnext_helpers import photos, sample_birds
 from resnext_helpers.report import Photo, Problem, Report, normal, printable, relative
-from resnext_helpers.settings import CourseError, display_path
+from resnext_helpers.settings import PROJECT, CourseError, CourseSettings, display_path
+
+OWN_PHOTOS = PROJECT / "data" / "bird_photos"
+SAMPLE = PROJECT / "data" / "sample_birds"
 
 FILE_MANAGER_FILES = ("thumbs.db", "desktop.ini")
 FILE_MANAGER_FOLDERS = ("__MACOSX",)  # what a zip made on a Mac leaves behind
+
+
+def find(config: CourseSettings) -> Path:
+    """The folder of photographs: ``RESNEXT_DATA``, else ``data/bird_photos/``, else the sample.
+
+    The sample (``data/sample_birds/``) is drawn on first use.
+    """
+    folder = config.data_dir or (OWN_PHOTOS if OWN_PHOTOS.is_dir() else SAMPLE)
+    return sample_birds.draw(folder) if folder == SAMPLE else folder
+
+
+def source(folder: Path) -> str:
+    """The folder and where it comes from, in words."""
+    origins = {
+        SAMPLE: "the course's sample: drawings, not photographs",
+        OWN_PHOTOS: "your photographs",
+    }
+    return f"{display_path(folder)} ({origins.get(folder, 'chosen with RESNEXT_DATA')})"
 
 
 def check_folder(folder: Path, progress: bool = True) -> Report:

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from resnext_helpers import augmentation, sample_birds
+from resnext_helpers import augmentation
 from resnext_helpers import photos as photo_files
 from resnext_helpers.augmentation import augment
 from resnext_helpers.checking import check_folder as check
+from resnext_helpers.checking import find, source
 from resnext_helpers.downloads import fetch
 from resnext_helpers.report import Photo, Report
-from resnext_helpers.settings import PROJECT, CourseError, CourseSettings, display_path
+from resnext_helpers.settings import CourseError, CourseSettings, display_path
 
 __all__ = [
     "Photos",
@@ -30,9 +31,6 @@ __all__ = [
     "split",
     "unscale",
 ]
-
-OWN_PHOTOS = PROJECT / "data" / "bird_photos"
-SAMPLE = PROJECT / "data" / "sample_birds"
 
 # Mean and spread of red, green and blue in ImageNet: published weights expect pictures scaled so.
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -74,15 +72,6 @@ class Photos:
     validation: tf.data.Dataset
 
 
-def find(config: CourseSettings) -> Path:
-    """The folder of photographs: ``RESNEXT_DATA``, else ``data/bird_photos/``, else the sample.
-
-    The sample (``data/sample_birds/``) is drawn on first use.
-    """
-    folder = config.data_dir or (OWN_PHOTOS if OWN_PHOTOS.is_dir() else SAMPLE)
-    return sample_birds.draw(folder) if folder == SAMPLE else folder
-
-
 def load(config: CourseSettings, progress: bool = True) -> Photos:
     """Find the photographs, check every file, split them, and make both pipelines.
 
@@ -100,21 +89,13 @@ def load(config: CourseSettings, progress: bool = True) -> Photos:
     }
     return Photos(
         folder,
-        _source(folder),
+        source(folder),
         report,
         report.class_names,
         parts,
         train=pipeline(parts.train, training=True, augment=True, **form),
         validation=pipeline(parts.validation, **form),
     )
-
-
-def _source(folder):
-    origins = {
-        SAMPLE: "the course's sample: drawings, not photographs",
-        OWN_PHOTOS: "your photographs",
-    }
-    return f"{display_path(folder)} ({origins.get(folder, 'chosen with RESNEXT_DATA')})"
 
 
 def split(report: Report, validation_fraction: float, seed: int) -> Split:

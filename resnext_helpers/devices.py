@@ -33,7 +33,7 @@ def available_cores():
     """CPU cores that this process may use: a class server may allow fewer than there are."""
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
-    return os.cpu_count()
+    return os.cpu_count() or 1  # None where the system does not say
 
 
 def use_gpu(index=0):

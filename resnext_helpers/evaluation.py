@@ -90,7 +90,7 @@ def find_run(config: CourseSettings) -> Run:
     Prints which it is.
     """
     folder = data.find(config)
-    full, quick = config.run_dir(folder), config.runs_dir / f"quick-{folder.name}"
+    full, quick = config.run_dir(folder), replace(config, profile="quick").run_dir(folder)
     for run_dir in (full, quick):
         try:
             run = load_run(run_dir)

@@ -9,7 +9,8 @@ from pathlib import Path
 import nbformat
 
 from resnext_helpers import pages, sample_birds, settings
-from resnext_helpers.checking import check_folder
+from resnext_helpers.checking import SAMPLE, check_folder
+from resnext_helpers.checking import find as find_photos
 from resnext_helpers.execution import execute, kernel_environment
 from resnext_helpers.settings import PROJECT, CourseError, display_path
 
@@ -22,7 +23,6 @@ NAMES = (
     "05_train_resnext50",
     "06_evaluation",
 )
-SAMPLE = PROJECT / "data" / "sample_birds"
 PAGES = PROJECT / "build" / "html"
 RUNS = PROJECT / "build" / "runs"  # inside the project, so that outputs show a path of no machine
 
@@ -39,10 +39,8 @@ def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
     Raises:
         CourseError: the photographs can't be used, or a cell failed.
     """
-    from resnext_helpers import data  # only here: it takes seconds, since it imports TensorFlow
-
     config = settings.load()
-    photos = data.find(config)
+    photos = find_photos(config)
     report = check_folder(photos, progress=sys.stdout.isatty())
     print(
         f"Profile {config.profile}, {display_path(photos)}: {len(report.photos)} pictures of "

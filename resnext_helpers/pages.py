@@ -18,7 +18,7 @@ _TEMPLATE = """\
 {% block jupyter_widgets %}{% endblock %}
 {% block body_header %}
 {{ super() }}
-<nav><a href="index.html">All notebooks</a></nav>
+<nav class="jp-RenderedHTMLCommon"><a href="index.html">All notebooks</a></nav>
 {% endblock %}
 {% block data_png %}
 <div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">

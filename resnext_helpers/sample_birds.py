@@ -1,14 +1,13 @@
-"""Draws the course's sample: four species of birds, as drawings, laid out in folders like real photographs.
+"""Draws the course's sample: four species of birds, in the folder layout of real photographs.
 
-A bird is a list of smooth shapes (`Sketch`) in its own coordinates: it looks to the right, x points
-right and y down, its body is about 100 long and its feet stand at `FEET`. The bird is then tilted,
-flipped, fitted into the frame, set before one of seven backgrounds, partly hidden by leaves, and lit.
-Every species meets every background and every light, so that neither of them, nor a colour by itself,
-tells the species.
+A bird is a list of smooth shapes (`Sketch`). It is tilted, flipped, fitted into the frame, set
+before one of seven backgrounds, partly hidden by leaves, and lit. Every species meets every
+background and every light, so that none of them, nor a colour by itself, tells the species.
 """
 
 import json
 import tempfile
+import time
 import zlib
 from pathlib import Path
 
@@ -17,31 +16,29 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from resnext_helpers.settings import CourseError, display_path
 
-SPECIES = ("Bananaquit", "Black Skimmer", "Black Throated Bushtiti", "Cockatoo")
-POSES = ("perched", "standing", "hanging", "flying")
-FEET = (12, 70)
-VERSION = 1  # a sample drawn by another version of this module is drawn anew
-MARKER = ".sample.json"  # inside the sample's folder: how it was drawn, and a checksum of each file
-
-
-# --- A small drawing kit ----------------------------------------------------------------------------
+# --- A small drawing kit, and colours
 
 ZOOM = 2  # shapes are drawn twice as large, then reduced: that smooths their edges
-_T = np.linspace(0, 1, 8, endpoint=False)[:, None]
-_SPLINE = np.hstack(  # Catmull-Rom: weights of four neighbouring points, for places between the inner two
-    [2 * _T**2 - _T - _T**3, 2 - 5 * _T**2 + 3 * _T**3, _T + 4 * _T**2 - 3 * _T**3, _T**3 - _T**2]
-)
-_CIRCLE = [(np.cos(turn), np.sin(turn)) for turn in np.arange(8) * np.pi / 4]
-_FEATHER = np.array([(0.1, -0.5), (0.55, -1), (0.88, -0.75), (1, 0), (0.88, 0.75), (0.55, 1), (0.1, 0.5)])
+
+# Catmull-Rom: weights of four neighbouring points, for eight places between the inner two.
+_POWERS = np.linspace(0, 1, 8, endpoint=False)[:, None] ** np.arange(4)
+_SPLINE = _POWERS @ [[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]] / 2
+
+
+def _points(text):
+    """``"x y, x y"`` as an (n, 2) array."""
+    return np.array([pair.split() for pair in text.split(",")], float)
 
 
 def _curve(points, closed):
-    """A smooth curve through points, an (n, 2) array or text like ``"x y, x y"``; returns (m, 2)."""
-    if isinstance(points, str):
-        points = [pair.split() for pair in points.split(",")]
-    p = np.asarray(points, float)
+    """A smooth curve, (m, 2), through points: an (n, 2) array, or text for `_points`."""
+    p = _points(points) if isinstance(points, str) else np.asarray(points, float)
     p = np.vstack([p[-1], p, p[:2]] if closed else [p[0], p, p[-1]])
-    return np.vstack([_SPLINE @ p[i : i + 4] / 2 for i in range(len(p) - 3)])
+    return np.vstack([_SPLINE @ p[i : i + 4] for i in range(len(p) - 3)])
+
+
+_CIRCLE = [(np.cos(turn), np.sin(turn)) for turn in np.arange(8) * np.pi / 4]
+_FEATHER = _points(".1 -.5, .55 -1, .88 -.75, 1 0, .88 .75, .55 1, .1 .5")
 
 
 class Sketch:
@@ -53,16 +50,18 @@ class Sketch:
         self.scale = float(np.sqrt(abs(np.linalg.det(self.matrix))))
 
     def turned(self, x=0, y=0, angle=0, stretch=(1, 1)):
-        """The same list in new coordinates: stretched, turned clockwise by ``angle`` degrees, moved."""
+        """The same list in new coordinates: stretched, turned clockwise by degrees, moved."""
         c, s = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
         (sx, sy) = stretch
-        return Sketch(self.shapes, self.matrix @ [[c * sx, -s * sy, x], [s * sx, c * sy, y], [0, 0, 1]])
+        return Sketch(
+            self.shapes, self.matrix @ [[c * sx, -s * sy, x], [s * sx, c * sy, y], [0, 0, 1]]
+        )
 
     def place(self, points):
         return np.asarray(points, float) @ self.matrix[:2, :2].T + self.matrix[:2, 2]
 
     def blob(self, points, color, *, soft=0, on=None):
-        """A filled smooth shape. ``soft`` blurs its edge; ``on`` keeps it inside an earlier shape."""
+        """A filled smooth shape; ``soft`` blurs its edge, ``on`` keeps it inside another shape."""
         points, soft = self.place(_curve(points, closed=True)), soft * self.scale
         self.shapes.append({"points": points, "color": color, "soft": soft, "on": on})
         return self.shapes[-1]
@@ -108,7 +107,7 @@ def _corners(shape, pixels, origin=(0, 0)):
 
 
 def _paste_masked(image, shape, pixels):
-    """Paint a shape that has a soft edge or stays inside another; only its own box, which is faster."""
+    """Paint a shape with a soft edge or inside another: only its own box, which is faster."""
     blur = shape["soft"] * pixels
     low = np.clip(shape["points"].min(0) * pixels - blur - 1, 0, pixels).astype(int)
     high = np.clip(shape["points"].max(0) * pixels + blur + 2, 0, pixels).astype(int)
@@ -126,32 +125,32 @@ def _filled(shape, pixels, low, high):
     return mask
 
 
-# --- Colours ----------------------------------------------------------------------------------------
-
-
-def _colors(text):
+def palette(text):
     """``"fad01e 343438"`` as (red, green, blue) triples."""
     return [tuple(bytes.fromhex(color)) for color in text.split()]
 
 
-def _tint(color, factor):
+def tint(color, factor):
     return tuple(int(min(255, c * factor)) for c in color)
 
 
-def _pick(rng, options):
+def pick(rng, options):
     return options[rng.integers(len(options))]
 
 
-BLACK, WHITE, YELLOW, ORANGE, RUST, PINK = _colors("1a181c faf9f5 fad01e f0481c ce5c24 ec8296")
-SLATE, GREY, PALE, CREAM, LEG = _colors("36363c 686c78 a0a0a2 f4f0dc d8703e")
-LEAVES = _colors("3e7828 609634 285c2c 94a03c ce7824 bea032")
-AUTUMN = _colors("fad01e e0a018 ce5c24 a04828 7a3020 faf0c0")
-STONES = _colors("1a181c 78746c faf9f5 96603c ce5c24")
+BLACK, WHITE, YELLOW, ORANGE, RUST, PINK = palette("1a181c faf9f5 fad01e f0481c ce5c24 ec8296")
+SLATE, GREY, PALE, CREAM, LEG = palette("36363c 686c78 a0a0a2 f4f0dc d8703e")
+LEAVES = palette("3e7828 609634 285c2c 94a03c ce7824 bea032")
+AUTUMN = palette("fad01e e0a018 ce5c24 a04828 7a3020 faf0c0")
+STONES = palette("1a181c 78746c faf9f5 96603c ce5c24")
 # The species' own colours are offered to every picture, as flowers and berries.
 DECOYS = [YELLOW, WHITE, BLACK, ORANGE, RUST, PINK]
 
 
-# --- Parts that birds share -------------------------------------------------------------------------
+# --- The four species. A bird looks to the right; x points right, y down; a body is about 100 long
+
+POSES = ("perched", "standing", "hanging", "flying")
+FEET = (12, 70)
 
 
 def _eye(s, x, y, r, iris):
@@ -175,56 +174,53 @@ def _tail(s, x, y, angles, length, width, colors):
 def _folded_wing(s, x, y, angle, length, depth, color):
     """A closed wing from the shoulder at (x, y): a long drop with feather edges."""
     w = s.turned(x, y, angle, (length, depth))
-    edge = _tint(color, 1.4 if sum(color) < 450 else 0.86)
+    edge = tint(color, 1.4 if sum(color) < 450 else 0.86)
     wing = w.blob("0 0, .2 -.4, .6 -.36, 1 0, .6 .4, .2 .5", color)
     for i in range(6):
         start = (0.36 + 0.04 * i, 0.36 - 0.13 * i)
         w.line([start, (0.97 - 0.05 * abs(i - 2), 0.12 - 0.05 * i)], edge, 0.018)
     for i in range(4):
-        w.oval(0.14 + 0.08 * i, 0.32 - 0.18 * i, 0.13, 0.17, _tint(color, 1 + 0.06 * i), on=wing)
+        w.oval(0.14 + 0.08 * i, 0.32 - 0.18 * i, 0.13, 0.17, tint(color, 1 + 0.06 * i), on=wing)
 
 
 def _open_wing(s, x, y, lean, length, chord, color, edge, *, up=True):
-    """A spread wing that points up (or down), ``chord`` wide, leaning forward by ``lean`` degrees."""
+    """A spread wing that points up or down, leaning forward by ``lean`` degrees."""
     w = s.turned(x, y, 90 + lean if up else 90 - lean, (-1 if up else 1, 1))
     wrist = np.array([0.42 * length, -0.2 * chord])
     for i in range(8, -1, -1):  # the hand: long feathers that fan out from the wrist
         t = i / 8
         reach = chord + (0.62 * length - chord) * t**1.5
-        shade = _tint(color, 0.72 + 0.2 * (i % 2))
+        shade = tint(color, 0.72 + 0.2 * (i % 2))
         w.feather(*(wrist * (0.94 + 0.06 * t)), 82 - 80 * t**0.8, reach, 0.13 * chord, shade)
     for i in range(6, -1, -1):  # the arm
-        t, shade = i / 6, _tint(color, 0.82 + 0.14 * (i % 2))
+        t, shade = i / 6, tint(color, 0.82 + 0.14 * (i % 2))
         w.feather(*(wrist * t), 100 - 14 * t, chord, 0.16 * chord, edge)
         w.feather(*(wrist * t), 100 - 14 * t, 0.86 * chord, 0.15 * chord, shade)
     cover = w.turned(stretch=(length, chord))
     cover.blob("-.04 0, .2 -.22, .42 -.26, .72 0, .42 .2, .2 .42, 0 .5", color)
-    row = _tint(color, 1.25 if sum(color) < 450 else 0.88)
+    row = tint(color, 1.25 if sum(color) < 450 else 0.88)
     cover.line(".02 .3, .22 .22, .42 .04, .62 0", row, 0.02)
 
 
-# --- The four species -------------------------------------------------------------------------------
-
-
 def _bananaquit(s, rng, pose):
-    """Black cap with a bold white brow, grey throat, yellow belly, short curved bill, white wing spot."""
+    """Black cap, bold white brow, grey throat, yellow belly, curved bill, white wing spot."""
     lean = rng.uniform(-50, 10)
     _tail(s, -42, 24, (150, 164, 157), 62, 7, [WHITE] * 3)
     _tail(s, -42, 24, (150, 164, 157), 54, 7.5, [BLACK, BLACK, SLATE])
     if pose == "flying":
-        _open_wing(s, 10, -14, lean + 25, 95, 40, _tint(SLATE, 0.8), PALE)
+        _open_wing(s, 10, -14, lean + 25, 95, 40, tint(SLATE, 0.8), PALE)
     else:
         _legs(s, 42, GREY)
     body = s.blob("50 -60, 66 -30, 66 8, 42 44, 0 52, -45 40, -60 22, -35 -12, 10 -50", YELLOW)
     s.oval(-40, 44, 34, 18, CREAM, soft=0.25, on=body)
-    s.oval(35, 50, 42, 12, _tint(YELLOW, 0.8), soft=0.3, on=body)
+    s.oval(35, 50, 42, 12, tint(YELLOW, 0.8), soft=0.3, on=body)
     s.blob("45 -70, 44 -25, 8 -2, -55 32, -80 10, 0 -70", SLATE, soft=1.5, on=body)
     if pose == "flying":
         _open_wing(s, 8, -8, lean, 105, 44, SLATE, PALE, up=rng.random() < 0.7)
     else:
         _folded_wing(s, 24, -18, 150, 102, 46, SLATE)
         s.oval(-18, 13, 8, 5, WHITE, angle=-25)
-    h = s.turned(50, -46, rng.uniform(-20, 22), (_pick(rng, (1, 1, 1, -1)), 1))
+    h = s.turned(50, -46, rng.uniform(-20, 22), (pick(rng, (1, 1, 1, -1)), 1))
     head = h.oval(0, 0, 29, 26, SLATE)
     h.blob("32 5, 10 5, -12 18, -10 40, 30 40", PALE, soft=2, on=head)
     h.blob("20 -10, 31 -3, 44 2, 57 18, 40 11, 22 9", BLACK)
@@ -234,7 +230,7 @@ def _bananaquit(s, rng, pose):
 
 
 def _black_skimmer(s, rng, pose):
-    """Black above, white below, long pointed wings; red bill, black tip, lower half longer than upper."""
+    """Black above, white below, long wings; red and black bill, its lower half the longer."""
     flying = pose == "flying"
     lean = rng.uniform(-45, 10)
     _tail(s, -60, 4, (172, 184, 178), 52, 6, [WHITE, WHITE, BLACK])
@@ -243,9 +239,9 @@ def _black_skimmer(s, rng, pose):
         x, y, nod, turn = 76, -4, rng.uniform(5, 50), 1
     else:
         _legs(s, 25, ORANGE)
-        x, y, nod, turn = 56, -50, rng.uniform(-12, 30), _pick(rng, (1, 1, 1, -1))
-    outline = f"{x} {y - 16}, {x + 12} {y + 2}, 55 12, 30 30, -20 28, -75 10, -70 -2, -10 -14, 30 -22"
-    body = s.blob(outline, WHITE)
+        x, y, nod, turn = 56, -50, rng.uniform(-12, 30), pick(rng, (1, 1, 1, -1))
+    throat = f"{x} {y - 16}, {x + 12} {y + 2}"
+    body = s.blob(f"{throat}, 55 12, 30 30, -20 28, -75 10, -70 -2, -10 -14, 30 -22", WHITE)
     cloak = f"{x - 2} {y - 30}, {x - 3} {y - 2}, 30 -2, -20 10, -80 6, -80 -20, 20 -50"
     s.blob(cloak, BLACK, on=body)
     if flying:
@@ -265,13 +261,13 @@ def _black_skimmer(s, rng, pose):
 
 
 def _bushtit(s, rng, pose):
-    """Tiny and round: rusty cap, black mask, black throat on a white bib, rusty flanks, long tail."""
+    """Round: rusty cap, black mask, black throat on a white bib, rusty flanks, long tail."""
     if pose == "perched" and rng.random() < 0.45:
         return _bushtit_from_the_front(s, rng)
     lean = rng.uniform(-60, -5)
     _tail(s, -40, 8, (176, 184, 180), 74, 6, [WHITE, SLATE, SLATE])
     if pose == "flying":
-        _open_wing(s, -6, -8, lean + 25, 80, 40, _tint(GREY, 0.75), PALE)
+        _open_wing(s, -6, -8, lean + 25, 80, 40, tint(GREY, 0.75), PALE)
     else:
         _legs(s, 48, LEG)
     body = s.oval(5, 5, 56, 50, WHITE)
@@ -280,8 +276,8 @@ def _bushtit(s, rng, pose):
     if pose == "flying":
         _open_wing(s, -8, -2, lean, 88, 44, GREY, PALE, up=rng.random() < 0.7)
     else:
-        _folded_wing(s, 4, -12, 156, 84, 40, _tint(GREY, 0.87))
-    h = s.turned(28, -36, rng.uniform(-18, 18), (_pick(rng, (1, 1, 1, -1)), 1))
+        _folded_wing(s, 4, -12, 156, 84, 40, tint(GREY, 0.87))
+    h = s.turned(28, -36, rng.uniform(-18, 18), (pick(rng, (1, 1, 1, -1)), 1))
     head = h.oval(0, 0, 38, 34, WHITE)
     h.blob("45 -6, -50 -4, -50 -50, 40 -50", RUST, on=head)
     h.blob("40 -2, 22 -12, -5 -14, -50 -16, -50 20, -30 16, -10 10, 20 7", BLACK, on=head)
@@ -296,7 +292,8 @@ def _bushtit_from_the_front(s, rng):
     _legs(s, 46, LEG)
     s.oval(12, 0, 57, 44, GREY)
     body = s.oval(12, 8, 53, 50, WHITE)
-    s.blob("-50 -14, -20 10, 12 18, 44 10, 74 -14, 70 34, 40 30, 12 32, -16 30, -46 34", RUST, soft=4, on=body)
+    band = "-50 -14, -20 10, 12 18, 44 10, 74 -14, 70 34, 40 30, 12 32, -16 30, -46 34"
+    s.blob(band, RUST, soft=4, on=body)
     h = s.turned(12 + rng.uniform(-6, 6), -32, rng.uniform(-15, 15))
     head = h.oval(0, 0, 43, 35, WHITE)
     h.blob("-50 -9, -20 -11, 0 -2, 20 -11, 50 -9, 40 -50, -40 -50", RUST, on=head)
@@ -310,11 +307,11 @@ def _bushtit_from_the_front(s, rng):
 
 def _cockatoo(s, rng, pose):
     """Large and white: a crest of curled plumes, raised or folded; a strong dark hooked bill."""
-    white = _pick(rng, _colors("faf9f5 faf9f5 fcf0e2 fae2dc"))
-    crest = _pick(rng, [YELLOW, YELLOW, *_colors("fce878 f6b08c"), white])
-    beak = _pick(rng, _colors("323034 464448"))
+    white = pick(rng, palette("faf9f5 faf9f5 fcf0e2 fae8e4"))
+    crest = pick(rng, [YELLOW, YELLOW, *palette("fce878 f6b08c"), white])
+    beak = pick(rng, palette("323034 464448"))
     lean = rng.uniform(-45, 10)
-    shades = [_tint(white, shade) for shade in (0.92, 0.92, 0.86, 0.9)]
+    shades = [tint(white, shade) for shade in (0.92, 0.92, 0.86, 0.9)]
     _tail(s, -22, 46, (112, 130, 118, 124), 66, 10, shades)
     if pose == "flying":
         _open_wing(s, 6, -16, lean + 25, 110, 58, shades[0], CREAM)
@@ -329,31 +326,31 @@ def _cockatoo(s, rng, pose):
         _open_wing(s, 4, -12, lean, 120, 62, white, CREAM, up=rng.random() < 0.7)
     else:
         _folded_wing(s, -2, -28, 118, 122, 52, shades[0])
-    h = s.turned(25, -62, rng.uniform(-18, 18), (_pick(rng, (1, 1, 1, -1)), 1))
+    h = s.turned(25, -62, rng.uniform(-18, 18), (pick(rng, (1, 1, 1, -1)), 1))
     raised = rng.uniform(0, 1)
     for i in range(6):
         angle = -160 - 10 * raised + (4 + 15 * raised) * (5 - i)
-        shade = _tint(crest, 0.88 + 0.06 * (i % 3))
+        shade = tint(crest, 0.88 + 0.06 * (i % 3))
         h.feather(14 - 6 * i, -20, angle, 66 - 5 * abs(i - 2), 5, shade, curl=3)
     h.oval(0, 0, 31, 29, white)
     h.oval(-2, 12, 10, 8, CREAM, soft=0.4)
-    h.blob("22 10, 34 16, 30 27, 20 20", _tint(beak, 0.75))
+    h.blob("22 10, 34 16, 30 27, 20 20", tint(beak, 0.75))
     h.blob("20 -14, 38 -12, 48 6, 40 27, 34 14, 22 12", beak)
-    h.line("28 -9, 38 -4, 43 7", _tint(beak, 2.2), 2)
-    h.oval(8, -4, 6.5, 6.5, _tint(white, 0.84))
+    h.line("28 -9, 38 -4, 43 7", tint(beak, 2.2), 2)
+    h.oval(8, -4, 6.5, 6.5, tint(white, 0.84))
     _eye(h, 8, -4, 4.5, iris=BLACK)
 
 
 # Who draws each species, and how likely it takes each of POSES.
-_BIRDS = {
-    "Bananaquit": (_bananaquit, (0.5, 0.15, 0.2, 0.15)),
+BIRDS = {
+    "Bananaquit": (_bananaquit, (0.57, 0.15, 0.13, 0.15)),
     "Black Skimmer": (_black_skimmer, (0.15, 0.45, 0.0, 0.4)),
     "Black Throated Bushtiti": (_bushtit, (0.6, 0.15, 0.1, 0.15)),
     "Cockatoo": (_cockatoo, (0.6, 0.2, 0.05, 0.15)),
 }
 
 
-# --- Backgrounds: RGB pictures ----------------------------------------------------------------------
+# --- What is around a bird: backgrounds, perches, leaves in front, and the light
 
 
 def _noise(rng, rows, columns, size):
@@ -375,7 +372,7 @@ def _picture(pixels):
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def _paint(back, sketch, blur=0):
+def paint(back, sketch, blur=0):
     """Put a sketch on a background; ``blur`` in pixels puts it out of focus."""
     layer = sketch.render(back.width).filter(ImageFilter.BoxBlur(blur))
     back.paste(layer, mask=layer)
@@ -383,86 +380,86 @@ def _paint(back, sketch, blur=0):
 
 
 def _leaf(s, rng, x, y, length, colors):
-    color = _tint(_pick(rng, colors), rng.uniform(0.6, 1.1))
+    color = tint(pick(rng, colors), rng.uniform(0.6, 1.1))
     leaf = s.turned(x, y, rng.uniform(0, 360), (length, length))
     leaf.blob("0 0, .4 -.2, 1 0, .4 .2", color)
-    leaf.line("0 0, .5 .02, .95 0", _tint(color, 0.75), 0.04)
+    leaf.line("0 0, .5 .02, .95 0", tint(color, 0.75), 0.04)
 
 
 def _decoy(s, rng, x, y, r, color):
     """A flower, or a dark berry, in a colour that some bird has too."""
-    color = _tint(color, rng.uniform(0.85, 1.0))
+    color = tint(color, rng.uniform(0.85, 1.0))
     if color[0] > 100:
         for turn in range(0, 360, 72):
             s.turned(x, y, turn).oval(r, 0, 0.8 * r, 0.6 * r, color)
-    s.oval(x, y, 0.6 * r, 0.6 * r, _tint(color, 0.8))
+    s.oval(x, y, 0.6 * r, 0.6 * r, tint(color, 0.8))
 
 
 def _sky(rng, size):
-    colors = _pick(rng, ("4682d2 b4d7f5", "96a0af d7dce1", "5a6eaa fabe8c"))
+    colors = pick(rng, ("4682d2 b4d7f5", "96a0af d7dce1", "5a6eaa fabe8c"))
     clouds = _mix(_noise(rng, 4, 3, size), _noise(rng, 11, 8, size), 0.4)
-    return _picture(_mix(_fade(*_colors(colors), size), WHITE, np.clip(4 * clouds - 2, 0, 0.9)))
+    return _picture(_mix(_fade(*palette(colors), size), WHITE, np.clip(4 * clouds - 2, 0, 0.9)))
 
 
 def _water(rng, size):
-    colors = _pick(rng, ("78a5be 285a78", "8c9696 46545a", "466e5a 1e3c3c", "e6b496 5a5a78"))
+    colors = pick(rng, ("78a5be 285a78", "8c9696 46545a", "466e5a 1e3c3c", "e6b496 5a5a78"))
     ripples = _mix(_noise(rng, 40, 4, size), _noise(rng, 90, 12, size), 0.4)
     glint = np.clip((ripples - 0.55) * 2.2, 0, 0.8)
-    return _picture(_mix(_fade(*_colors(colors), size), WHITE, glint))
+    return _picture(_mix(_fade(*palette(colors), size), WHITE, glint))
 
 
 def _leaves(rng, size):
-    back = _mix(_fade(*_colors("284622 142818"), size), LEAVES[3], _noise(rng, 6, 6, size) * 0.6)
-    s, colors = Sketch(), _pick(rng, (LEAVES, LEAVES, AUTUMN))
+    back = _mix(_fade(*palette("284622 142818"), size), LEAVES[3], _noise(rng, 6, 6, size) * 0.6)
+    s, colors = Sketch(), pick(rng, (LEAVES, LEAVES, AUTUMN))
     for _ in range(45):
         _leaf(s, rng, *rng.uniform(-0.1, 1.1, 2), rng.uniform(0.15, 0.32), colors)
-    return _paint(_picture(back), s)
+    return paint(_picture(back), s)
 
 
 def _twigs(rng, size):
-    colors = _pick(rng, ("b4b0a8 786e64", "5a544c 1a181c", "aabec8 f4f4f0", "c87840 784628"))
-    back = _mix(_fade(*_colors(colors), size), CREAM, _noise(rng, 5, 5, size) * 0.4)
+    colors = pick(rng, ("b4b0a8 786e64", "5a544c 1a181c", "aabec8 f4f4f0", "c87840 784628"))
+    back = _mix(_fade(*palette(colors), size), CREAM, _noise(rng, 5, 5, size) * 0.4)
     s = Sketch()
     for _ in range(9):
         x, y, dx, dy = *rng.uniform(0, 1, 2), *rng.uniform(-0.8, 0.8, 2)
-        color = _tint((96, 78, 60), rng.uniform(0.5, 1.4))
+        color = tint((96, 78, 60), rng.uniform(0.5, 1.4))
         s.line([(x - dx, y - dy), (x, y + 0.05), (x + dx, y + dy)], color, rng.uniform(0.01, 0.06))
-    return _paint(_picture(back), s)
+    return paint(_picture(back), s)
 
 
 def _sand(rng, size):
-    base = _pick(rng, _colors("e2cea8 dcaa50 4c484a f0ece4 b4683c"))
-    back = _mix(_fade(base, _tint(base, 0.75), size), WHITE, _noise(rng, 30, 4, size) * 0.3)
+    base = pick(rng, palette("e2cea8 dcaa50 4c484a f0ece4 b4683c"))
+    back = _mix(_fade(base, tint(base, 0.75), size), WHITE, _noise(rng, 30, 4, size) * 0.3)
     back = back + 30 * (_noise(rng, 150, 112, size) - 0.5)
     s = Sketch()
     for y in np.sort(rng.uniform(0, 1, rng.integers(8, 30))):
         x, r = rng.uniform(0, 1), rng.uniform(0.01, 0.04) * (1 + 2 * y)
-        s.oval(x + 0.2 * r, y + 0.3 * r, 1.1 * r, 0.55 * r, _tint(base, 0.7))
-        s.oval(x, y, r, 0.55 * r, _tint(_pick(rng, STONES), rng.uniform(0.7, 1)))
-    beach, shore = _paint(_picture(back), s), int(rng.uniform(0, 0.4) * size)
+        s.oval(x + 0.2 * r, y + 0.3 * r, 1.1 * r, 0.55 * r, tint(base, 0.7))
+        s.oval(x, y, r, 0.55 * r, tint(pick(rng, STONES), rng.uniform(0.7, 1)))
+    beach, shore = paint(_picture(back), s), int(rng.uniform(0, 0.4) * size)
     beach.paste(_water(rng, size).crop((0, 0, size, shore)))
     return beach
 
 
 def _meadow(rng, size):
-    back = _mix(_fade(*_colors("6e9646 325a28"), size), CREAM, _noise(rng, 9, 7, size) * 0.4)
-    s, color = Sketch(), _pick(rng, DECOYS)
-    for _ in range(rng.integers(8, 22)):
+    back = _mix(_fade(*palette("6e9646 325a28"), size), CREAM, _noise(rng, 9, 7, size) * 0.4)
+    s, color = Sketch(), pick(rng, DECOYS)
+    for _ in range(rng.integers(10, 32)):
         _decoy(s, rng, *rng.uniform(0, 1, 2), rng.uniform(0.025, 0.06), color)
-    return _paint(_picture(back), s)
+    return paint(_picture(back), s)
 
 
 def _bokeh(rng, size):
-    back = _fade(_tint(_pick(rng, LEAVES), 0.8), _tint(_pick(rng, LEAVES), 0.5), size)
+    back = _fade(tint(pick(rng, LEAVES), 0.8), tint(pick(rng, LEAVES), 0.5), size)
     s = Sketch()
     for _ in range(18):
         r = rng.uniform(0.04, 0.14)
-        s.oval(*rng.uniform(0, 1, 2), r, r, _tint(_pick(rng, LEAVES + DECOYS), rng.uniform(0.6, 1)))
+        s.oval(*rng.uniform(0, 1, 2), r, r, tint(pick(rng, LEAVES + DECOYS), rng.uniform(0.6, 1)))
     back = _picture(np.broadcast_to(back, (size, size, 3)))
-    return Image.blend(back, _paint(back.copy(), s, 7), 0.6)
+    return Image.blend(back, paint(back.copy(), s, 7), 0.6)
 
 
-def _out_of_focus(back, rng):
+def out_of_focus(back, rng):
     """What lies far behind the bird: blurred and a little hazy, as a lens shows it."""
     haze = Image.new("RGB", back.size, back.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)))
     blur = ImageFilter.BoxBlur(rng.uniform(0.5, 4) * back.width / 224)
@@ -472,77 +469,87 @@ def _out_of_focus(back, rng):
 BACKGROUNDS = (_sky, _water, _leaves, _twigs, _sand, _meadow, _bokeh)
 
 
-# --- One drawing ------------------------------------------------------------------------------------
-
-
-def _ground(rng, x, y):
+def ground(rng, x, y):
     """Ground for a bird that stands at (x, y), with its shadow and some pebbles."""
-    s, color = Sketch(), _pick(rng, _colors("ceba96 78746c 262428 606e3c b4683c f0ece4 dcaa50"))
-    ground = s.blob(f"-.5 {y + 0.05}, {x} {y - 0.01}, 1.5 {y + 0.05}, 1.6 1.9, -.6 1.9", color)
-    s.oval(x, y + 0.02, 0.22, 0.025, _tint(color, 0.6), soft=0.2, on=ground)
+    s, color = Sketch(), pick(rng, palette("ceba96 78746c 262428 606e3c b4683c f0ece4 dcaa50"))
+    earth = s.blob(f"-.5 {y + 0.05}, {x} {y - 0.01}, 1.5 {y + 0.05}, 1.6 1.9, -.6 1.9", color)
+    s.oval(x, y + 0.02, 0.22, 0.025, tint(color, 0.6), soft=0.2, on=earth)
     for _ in range(8):
-        pebble = _tint(color, rng.uniform(0.7, 1.2))
-        s.oval(rng.uniform(0, 1), y + rng.uniform(0.04, 0.3), 0.03, 0.012, pebble, on=ground)
+        pebble = tint(color, rng.uniform(0.7, 1.2))
+        s.oval(rng.uniform(0, 1), y + rng.uniform(0.04, 0.3), 0.03, 0.012, pebble, on=earth)
     return s
 
 
-def _branch(rng, x, y, angle):
+def branch(rng, x, y, angle):
     """A branch, with some leaves, under the feet of a bird that sits (or hangs) at (x, y)."""
-    color, width = _pick(rng, _colors("6e523a 544a42 82786a 5c6838")), rng.uniform(0.025, 0.06)
+    color, width = pick(rng, palette("6e523a 544a42 82786a 5c6838")), rng.uniform(0.025, 0.06)
     s = Sketch()
-    branch = s.turned(x, y, angle)
+    bough = s.turned(x, y, angle)
     for _ in range(rng.integers(0, 5)):
         start, end = rng.uniform(-0.6, 0.6), rng.uniform(-0.2, 0.2)
-        branch.line([(start, 0), (start + 0.1, end)], _tint(color, 0.8), 0.3 * width)
-        _leaf(branch, rng, start + 0.1, end, rng.uniform(0.1, 0.2), LEAVES)
+        bough.line([(start, 0), (start + 0.1, end)], tint(color, 0.8), 0.3 * width)
+        _leaf(bough, rng, start + 0.1, end, rng.uniform(0.1, 0.2), LEAVES)
     for depth, thick, shade in ((0.5, 1, 0.72), (0.35, 0.6, 1.0), (0.25, 0.2, 1.15)):
-        course = branch.turned(0, depth * width)
-        course.line("-1.3 .05, -.4 .02, 0 0, .5 .02, 1.3 -.05", _tint(color, shade), thick * width)
+        course = bough.turned(0, depth * width)
+        course.line("-1.3 .05, -.4 .02, 0 0, .5 .02, 1.3 -.05", tint(color, shade), thick * width)
     return s
 
 
-def _foreground(rng):
-    """Reeds, flowers and leafy twigs in front of the bird, mostly towards the sides of the frame."""
+def foreground(rng):
+    """Reeds, flowers and leafy twigs in front of the bird, towards the sides of the frame."""
     s = Sketch()
     for kind in rng.random(rng.integers(0, 3)):
-        side = s.turned(*((0, 0, 0, (1, 1)) if rng.random() < 0.5 else (1, 0, 0, (-1, 1))))
-        x, y, green = rng.uniform(0.02, 0.26), rng.uniform(0.1, 0.9), _tint(_pick(rng, LEAVES), 0.85)
+        side = pick(rng, (s, s.turned(1, 0, 0, (-1, 1))))  # from the left, or from the right
+        x, y = rng.uniform(0.02, 0.26), rng.uniform(0.1, 0.9)
+        green = tint(pick(rng, LEAVES), 0.85)
         if kind < 0.3:
             side.line([(x - 0.1, 1.1), (x, 0.5), (x + 0.15, -0.1)], green, rng.uniform(0.01, 0.03))
         elif kind < 0.65:
             side.line([(x - 0.1, 1.1), (x - 0.02, y + 0.2), (x, y)], green, 0.012)
-            _decoy(side, rng, x, y, rng.uniform(0.03, 0.06), _pick(rng, DECOYS))
+            _decoy(side, rng, x, y, rng.uniform(0.03, 0.06), pick(rng, DECOYS))
         else:
-            side.line([(-0.1, y - 0.15), (x / 2, y), (x + 0.1, y)], _tint(green, 0.6), 0.012)
+            side.line([(-0.1, y - 0.15), (x / 2, y), (x + 0.1, y)], tint(green, 0.6), 0.012)
             for _ in range(4):
                 _leaf(side, rng, rng.uniform(0, x + 0.1), y, rng.uniform(0.12, 0.22), LEAVES)
     return s
 
 
-def _model(layer, rng):
-    """Give a flat drawing volume: bright towards the light, dark on the far side, with fine feathers."""
+def add_volume(layer, rng):
+    """Model a flat drawing: bright towards the light, dark on the far side, feathery."""
     size, blur = layer.width, ImageFilter.BoxBlur(layer.width / 22)
     inside = np.asarray(layer.getchannel("A").filter(blur).filter(blur), np.float32) / 255
     dx, dy = rng.integers(-7, 8) * size // 224, 9 * size // 224
-    light = np.roll(inside, (-dy, -dx), (0, 1)) - np.roll(inside, (dy, dx), (0, 1))
-    factor = 1 + 0.5 * light[..., None] + 0.16 * (_noise(rng, 90, 60, size) - 0.5)
+    lit = np.roll(inside, (-dy, -dx), (0, 1)) - np.roll(inside, (dy, dx), (0, 1))
+    factor = 1 + 0.5 * lit[..., None] + 0.16 * (_noise(rng, 90, 60, size) - 0.5)
     shaded = _picture(np.asarray(layer.convert("RGB")) * factor)
     shaded.putalpha(layer.getchannel("A"))
     return shaded
 
 
-_CASTS = {"noon": (1, 1, 1), "dawn": (1.12, 0.96, 0.82), "dusk": (0.8, 0.84, 1), "overcast": (0.86, 0.9, 0.93)}
+_CASTS = {
+    "noon": (1, 1, 1),
+    "dawn": (1.12, 0.96, 0.82),
+    "dusk": (0.8, 0.84, 1),
+    "overcast": (0.86, 0.9, 0.93),
+}
 
 
-def _light(picture, rng):
-    """Colour cast, brightness and contrast of the hour, and a shade that falls across the picture."""
+def light(picture, rng):
+    """Colour cast, brightness and contrast of the hour, a shade across the picture, grain."""
     pixels = np.asarray(picture, np.float32)
-    cast = _pick(rng, list(_CASTS.values())) * rng.uniform(0.9, 1.1, 3) * rng.uniform(0.75, 1.12)
+    cast = pick(rng, list(_CASTS.values())) * rng.uniform(0.92, 1.08, 3) * rng.uniform(0.75, 1.12)
     t = np.linspace(-1, 1, len(pixels), dtype=np.float32)[:, None, None]
     shade = 1 + rng.uniform(-0.22, 0.22) * t + rng.uniform(-0.22, 0.22) * t.transpose(1, 0, 2)
-    pixels = 128 + (pixels * shade * cast.astype(np.float32) - 128) * rng.uniform(0.75, 1.1)
+    pixels = 128 + (pixels * shade * cast.astype(np.float32) - 128) * rng.uniform(0.85, 1.15)
     grain = rng.standard_normal((*pixels.shape[:2], 1), np.float32) * rng.uniform(1, 6)
     return _picture(pixels + grain)
+
+
+# --- One drawing, and the sample's folder
+
+SPECIES = tuple(BIRDS)
+VERSION = 1  # a sample drawn by another version of this module is drawn anew
+MARKER = ".sample.json"  # inside the sample's folder: how it was drawn, and a checksum of each file
 
 
 def _fit(sketch, rng):
@@ -550,9 +557,9 @@ def _fit(sketch, rng):
     points = np.vstack([shape["points"] for shape in sketch.shapes])
     low, high = points.min(0), points.max(0)
     width, height = high - low
-    scale = min(rng.uniform(0.6, 0.88) / np.sqrt(width * height), 1.1 / max(width, height))
-    scale = scale * np.array([_pick(rng, (-1, 1)), 1])
-    return scale, rng.uniform(0.42, 0.58, 2) - scale * (low + high) / 2
+    scale = min(rng.uniform(0.6, 0.88) / np.sqrt(width * height), 1.02 / max(width, height))
+    scale = scale * np.array([pick(rng, (-1, 1)), 1])
+    return scale, rng.uniform(0.43, 0.57, 2) - scale * (low + high) / 2
 
 
 def draw_bird(species, rng, size=224):
@@ -563,9 +570,9 @@ def draw_bird(species, rng, size=224):
         rng: a ``numpy.random.Generator``; the same state gives the same drawing.
         size: height and width in pixels.
     """
-    draw_shapes, chances = _BIRDS[species]
+    draw_shapes, chances = BIRDS[species]
     pose = str(rng.choice(POSES, p=chances))
-    tilt = rng.uniform(70, 150) if pose == "hanging" else rng.uniform(-18, 18)
+    tilt = rng.uniform(70, 150) if pose == "hanging" else rng.uniform(-15, 15)
     sketch = Sketch()
     bird = sketch.turned(angle=tilt)
     draw_shapes(bird, rng, pose)
@@ -573,19 +580,17 @@ def draw_bird(species, rng, size=224):
     sketch.move(scale, shift)
     feet = bird.place(FEET) * scale + shift
 
-    picture = _out_of_focus(_pick(rng, BACKGROUNDS)(rng, size), rng)
+    picture = out_of_focus(pick(rng, BACKGROUNDS)(rng, size), rng)
     if pose == "standing":
-        picture = _paint(picture, _ground(rng, *feet))
+        picture = paint(picture, ground(rng, *feet))
     elif pose != "flying":
-        picture = _paint(picture, _branch(rng, *feet, np.sign(scale[0]) * tilt + rng.uniform(-12, 12)))
-    modelled = _model(sketch.render(size), rng)
-    picture.paste(modelled, mask=modelled)
-    picture = _paint(picture, _foreground(rng), rng.uniform(0, 2) * size / 224)
-    picture = _light(picture, rng)
-    return picture.filter(ImageFilter.BoxBlur(_pick(rng, (0, 0, 0.5, 1)) * size / 224))
-
-
-# --- The sample's folder ----------------------------------------------------------------------------
+        slope = np.sign(scale[0]) * tilt + rng.uniform(-12, 12)
+        picture = paint(picture, branch(rng, *feet, slope))
+    bird_layer = add_volume(sketch.render(size), rng)
+    picture.paste(bird_layer, mask=bird_layer)
+    picture = paint(picture, foreground(rng), rng.uniform(0, 2) * size / 224)
+    picture = light(picture, rng)
+    return picture.filter(ImageFilter.BoxBlur(pick(rng, (0, 0, 0.5, 1)) * size / 224))
 
 
 def draw(folder, *, per_class=60, size=224, seed=2017):
@@ -638,32 +643,49 @@ def _write(folder, recipe):
 
 
 def _put_in_place(fresh, folder, recipe):
-    """Move ``fresh`` to ``folder``, unless another process has put the same sample there meanwhile."""
-    try:
-        if folder.exists() and not _is_complete(folder, recipe):
-            _refuse_foreign_files(folder)
-            folder.replace(fresh.with_name("old"))
-        fresh.replace(folder)
-    except OSError:
-        if not _is_complete(folder, recipe):
-            raise
+    """Move ``fresh`` to ``folder``, unless another process was faster with the same sample."""
+    for tries_left in range(20, -1, -1):
+        try:
+            if folder.exists() and not _is_complete(folder, recipe):
+                _refuse_foreign_files(folder)
+                folder.replace(fresh.with_name("old"))
+            return fresh.replace(folder)
+        except OSError:  # another process is moving its own sample here at this very moment
+            if _is_complete(folder, recipe):
+                return None
+            if not tries_left:
+                raise
+            time.sleep(0.05)
 
 
-def _marker(folder):
+def _read_marker(folder):
+    """How the sample in ``folder`` was drawn, and its files' checksums; None, {} if unknown."""
     try:
-        return json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {"recipe": None, "files": {}}
+        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        return marker["recipe"], dict(marker["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, {}
 
 
 def _is_complete(folder, recipe):
-    marker = _marker(folder)
-    return marker["recipe"] == recipe and all((folder / name).is_file() for name in marker["files"])
+    drawn_as, files = _read_marker(folder)
+    return drawn_as == recipe and all((folder / name).is_file() for name in files)
 
 
 def _refuse_foreign_files(folder):
     """Raise CourseError if the folder holds anything but our own drawings, unchanged."""
-    ours = _marker(folder)["files"]
+    drawn_as, ours = _read_marker(folder)
+    foreign = _first_foreign_file(folder, ours)
+    # A marker that changed meanwhile means that another process has just put its sample there.
+    if foreign and _read_marker(folder) == (drawn_as, ours):
+        raise CourseError(
+            f"{display_path(foreign)} is not one of the sample's drawings, so nothing is drawn "
+            f"over {display_path(folder)}: move your own files to data/bird_photos."
+        )
+
+
+def _first_foreign_file(folder, ours):
+    """A file that is not in ``ours`` (name to checksum), or was changed; None if there is none."""
     for path in [folder] if folder.is_file() else folder.rglob("*"):
         if path.name in (MARKER, ".DS_Store", "Thumbs.db", "desktop.ini"):
             continue
@@ -671,10 +693,8 @@ def _refuse_foreign_files(folder):
             continue
         name = path.relative_to(folder).as_posix()
         if name not in ours or zlib.crc32(path.read_bytes()) != ours[name]:
-            raise CourseError(
-                f"{display_path(path)} is not one of the sample's drawings, so nothing is drawn over "
-                f"{display_path(folder)}: move your files to data/bird_photos, or set RESNEXT_DATA."
-            )
+            return path
+    return None
 
 
 def contact_sheet(columns=8, rows=1, size=112, seed=2017):

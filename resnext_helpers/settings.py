@@ -1,5 +1,8 @@
 """The course's settings: one table of numbers that every notebook reads."""
 
+from __future__ import annotations  # set-up reads this file, perhaps with an older Python
+
+import hashlib
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -40,7 +43,10 @@ class CourseSettings:
 
     def run_dir(self, data_dir: Path) -> Path:
         """The run folder for photographs in ``data_dir``: another data set never overwrites it."""
-        return self.runs_dir / f"{self.profile}-{data_dir.name}"
+        name = f"{self.profile}-{data_dir.name}"
+        if data_dir.parent != PROJECT / "data":  # many folders may be called "birds"
+            name += f"-{hashlib.sha256(os.fsencode(data_dir.absolute())).hexdigest()[:6]}"
+        return self.runs_dir / name
 
     def _shown(self):
         """The folders are left out: a notebook prints where its photographs come from."""
@@ -87,5 +93,5 @@ def load() -> CourseSettings:
 
 def display_path(path: Path) -> str:
     """``path`` as the course prints it: from the project's folder if it lies inside, with ``/``."""
-    path = Path(path).resolve()
+    path = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() would follow links)
     return (path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path).as_posix()

@@ -153,6 +153,13 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(publish, tmp_path):
     assert served.asked == ["bytes=0-", f"bytes={CHUNK}-", f"bytes={3 * CHUNK}-"]
 
 
+def test_many_breaks_do_no_harm_as_long_as_each_try_brings_something(publish, tmp_path):
+    breaks = [number * CHUNK for number in range(1, 3 + downloads.TRIES)]
+    served = publish(Served(ARCHIVE, breaks=breaks))
+    assert_complete(data.fetch("tiny", tmp_path / "birds"))
+    assert served.breaks == []
+
+
 def test_a_server_that_cannot_start_in_the_middle_starts_again(publish, tmp_path):
     served = publish(Served(ARCHIVE, ranges=False, breaks=[CHUNK]))
     assert_complete(data.fetch("tiny", tmp_path / "birds"))

@@ -12,7 +12,7 @@ import urllib.request
 import pytest
 
 from resnext_helpers import __main__ as course
-from resnext_helpers.notebook_runner import SAMPLE
+from resnext_helpers.checking import SAMPLE
 from resnext_helpers.settings import PROJECT
 
 COMMANDS = ("setup", "run", "lab", "notebooks", "check-data")

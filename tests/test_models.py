@@ -236,3 +236,27 @@ def test_logits_stay_in_32_bits_with_mixed_precision():
         keras.config.set_dtype_policy(policy)
     assert model.get_layer("layer1_0_conv2").compute_dtype == "float16"
     assert model.output.dtype == "float32"
+
+
+def test_zero_init_residual_starts_every_block_as_its_shortcut():
+    model = models.resnext(
+        (32, 32, 3), 5, groups=32, width_per_group=4, blocks=(2, 1, 1, 1), zero_init_residual=True
+    )
+    scales = {
+        layer.name: layer.gamma
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+    for name, gamma in scales.items():
+        np.testing.assert_array_equal(gamma, 0 if name.endswith("_bn3") else 1, err_msg=name)
+
+    inputs = model.get_layer("layer1_1_conv1").input
+    block = keras.Model(inputs, model.get_layer("layer1_1_out").output)
+    pixels = np.random.default_rng(0).uniform(0, 1, (1, 8, 8, 256)).astype("float32")
+    np.testing.assert_array_equal(block(pixels), pixels)
+
+
+def test_without_it_every_scale_starts_at_one_as_in_the_reference():
+    for layer in small_network().layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            np.testing.assert_array_equal(layer.gamma, 1, err_msg=layer.name)

@@ -69,9 +69,11 @@ def test_another_data_set_or_profile_gets_another_run_folder(monkeypatch):
     sample = settings.load()
     full = settings.PROFILES["full"]
     folders = {
-        config.run_dir(Path(data)) for config in (sample, full) for data in ("a/owls", "b/gulls")
+        config.run_dir(Path(data))
+        for config in (sample, full)
+        for data in ("a/owls", "b/gulls", "b/owls")
     }
-    assert len(folders) == 4
+    assert len(folders) == 6
     assert {folder.parent for folder in folders} == {sample.runs_dir}
 
 

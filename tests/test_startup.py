@@ -10,7 +10,7 @@ import sys
 import pytest
 
 NAMES = ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS")
-IN_A_NOTEBOOK = "import sys, types; sys.modules['ipykernel'] = types.ModuleType('ipykernel')\n"
+IN_A_NOTEBOOK = "import sys, types; sys.modules['ipykernel.kernelapp'] = types.ModuleType('k')\n"
 TENSORFLOW_FIRST = "import sys, types; sys.modules['tensorflow'] = types.ModuleType('tensorflow')\n"
 SHOW_VALUES = f"import os; print(*[os.environ.get(name) for name in {NAMES}])\n"
 
