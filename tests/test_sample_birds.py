@@ -254,7 +254,7 @@ def test_a_folder_that_another_process_holds_is_tried_again(tmp_path, monkeypatc
     if failures == 1:
         assert (sample_birds.draw(tmp_path / "sample", **SMALL) / sample_birds.MARKER).is_file()
     else:
-        with pytest.raises(CourseError, match="cannot be drawn into .* \\(Permission denied\\)"):
+        with pytest.raises(CourseError, match=r"cannot be drawn into .* \(Permission denied\)"):
             sample_birds.draw(tmp_path / "sample", **SMALL)
         assert not list(tmp_path.iterdir())
 
