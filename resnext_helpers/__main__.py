@@ -25,12 +25,13 @@ def run(options: argparse.Namespace) -> None:
 
 
 def notebooks(options: argparse.Namespace) -> None:
-    """Execute the committed notebooks in place, on the drawn sample."""
-    from resnext_helpers import notebook_runner
+    """Execute the committed notebooks in place, and renew the pictures in README.md."""
+    from resnext_helpers import notebook_runner, readme_pictures
 
     changed = notebook_runner.rewrite(notebook_runner.find(options.names), options.refresh)
     names = ", ".join(path.name for path in changed)
     print(f"Rewritten: {names}." if names else "No notebook changed.")
+    readme_pictures.write()
 
 
 def lab(options: argparse.Namespace) -> None:
