@@ -11,8 +11,8 @@ import pytest
 
 from resnext_helpers import sample_birds
 from resnext_helpers.checking import SAMPLE
-from resnext_helpers.execution import kernel_environment
-from resnext_helpers.notebook_runner import pinned_settings
+from resnext_helpers.commands.execution import kernel_environment
+from resnext_helpers.commands.notebook_runner import pinned_settings
 
 _runs = tempfile.TemporaryDirectory(prefix="resnext-runs-")
 os.environ.pop("MPLBACKEND", None)

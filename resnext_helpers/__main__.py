@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from resnext_helpers import environment
+from resnext_helpers.commands import environment
 from resnext_helpers.settings import PROJECT, CourseError
 
 # A command imports what it needs when it runs: `setup` runs before anything is installed.
@@ -19,14 +19,14 @@ def setup(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Execute the six notebooks and write their pages to build/html."""
-    from resnext_helpers import notebook_runner
+    from resnext_helpers.commands import notebook_runner
 
     notebook_runner.run()
 
 
 def notebooks(options: argparse.Namespace) -> None:
     """Execute the committed notebooks in place, and renew the pictures in README.md."""
-    from resnext_helpers import notebook_runner, readme_pictures
+    from resnext_helpers.commands import notebook_runner, readme_pictures
 
     changed = notebook_runner.rewrite(notebook_runner.find(options.names), options.refresh)
     names = ", ".join(path.name for path in changed)

@@ -10,8 +10,8 @@ import keras
 import matplotlib.pyplot as plt
 from matplotlib.patches import Polygon, Rectangle
 
-from .layers import GroupedConv2D
-from .plots import COLORS, HATCHES, Picture
+from resnext_helpers.layers import GroupedConv2D
+from resnext_helpers.plots import COLORS, HATCHES, Picture
 
 STEP_COLORS = [COLORS["sky"], COLORS["orange"], COLORS["green"]]  # first 1×1, 3×3, last 1×1
 _LINE = {"color": "black", "linewidth": 1.6}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import keras
 
-from .layers import GroupedConv2D
+from resnext_helpers.layers import GroupedConv2D
 
 
 def conv_parameters(in_channels, out_channels, kernel_size, groups=1):

@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from .plots import COLORS, Picture
+from resnext_helpers.plots import COLORS, Picture
 
 # Name, explanation, middle (x, y), colour, and the cores to draw as (rows, columns, side).
 _BOXES = (

@@ -6,7 +6,7 @@ import platform
 import keras
 import tensorflow as tf
 
-from .settings import CourseError
+from resnext_helpers.settings import CourseError
 
 
 def gpus():

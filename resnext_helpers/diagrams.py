@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch, Rectangle
 
-from .plots import CYCLE, Picture
+from resnext_helpers.plots import CYCLE, Picture
 
 LINE_STYLES = ["-", "--", "-.", ":"]  # the second cue beside a group's colour
 DEAD = "#767676"

@@ -8,9 +8,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from . import data, models, photos, training
-from .report import Photo
-from .settings import CourseError, CourseSettings, display_path
+from resnext_helpers import data, models, photos, training
+from resnext_helpers.report import Photo
+from resnext_helpers.settings import CourseError, CourseSettings, display_path
 
 
 @dataclass(frozen=True)

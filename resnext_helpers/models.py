@@ -8,7 +8,7 @@ They are plain Keras models that return logits, one number a class before the so
 import keras
 from keras import layers
 
-from .layers import GroupedConv2D, default_kernel_initializer
+from resnext_helpers.layers import GroupedConv2D, default_kernel_initializer
 
 RESNET50_BLOCKS = (3, 4, 6, 3)  # residual blocks in conv2 ... conv5 (Table 1)
 EXPANSION = 4  # a stage's output has four times the channels of the ResNet bottleneck

@@ -12,9 +12,9 @@ from pathlib import Path
 import keras
 from IPython.display import display
 
-from .data import Photos
-from .plots import learning_curves
-from .settings import CourseSettings
+from resnext_helpers.data import Photos
+from resnext_helpers.plots import learning_curves
+from resnext_helpers.settings import CourseSettings
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 

@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 from playwright.sync_api import sync_playwright
 
-from resnext_helpers import notebook_runner
+from resnext_helpers.commands import notebook_runner
 from resnext_helpers.settings import PROJECT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

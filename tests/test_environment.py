@@ -15,7 +15,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from resnext_helpers import environment
+from resnext_helpers.commands import environment
 from resnext_helpers.settings import PROJECT, CourseError
 
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -177,7 +177,17 @@ def test_set_up_needs_the_standard_library_only():
     subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)
 
 
-@pytest.mark.parametrize("name", ["__init__", "__main__", "environment", "settings", "terminal"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "__init__",
+        "__main__",
+        "settings",
+        "commands/__init__",
+        "commands/environment",
+        "commands/terminal",
+    ],
+)
 def test_an_old_python_can_read_what_set_up_imports(name):
     """Only then can it print the sentence that says that it is too old."""
     source = (PROJECT / "resnext_helpers" / f"{name}.py").read_text(encoding="utf-8")

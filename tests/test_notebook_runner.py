@@ -12,10 +12,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from resnext_helpers import notebook_runner
-from resnext_helpers.execution import execute, kernel_environment
+from resnext_helpers.commands import notebook_runner
+from resnext_helpers.commands.execution import execute, kernel_environment
+from resnext_helpers.commands.terminal import StatusLine
 from resnext_helpers.settings import CourseError
-from resnext_helpers.terminal import StatusLine
 
 
 def write_notebook(path, cells):
@@ -115,7 +115,8 @@ def test_ctrl_c_ends_the_run_and_its_kernel(tmp_path):
     )
     code = (
         "import sys, pathlib\n"
-        "from resnext_helpers import __main__ as course, notebook_runner\n"
+        "from resnext_helpers import __main__ as course\n"
+        "from resnext_helpers.commands import notebook_runner\n"
         f"notebook_runner.find = lambda: [pathlib.Path({str(path)!r})]\n"
         "sys.exit(course.main(['run']))"
     )

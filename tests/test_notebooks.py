@@ -10,7 +10,7 @@ import sys
 import nbformat
 import pytest
 
-from resnext_helpers.notebook_runner import FOLDER, NAMES
+from resnext_helpers.commands.notebook_runner import FOLDER, NAMES
 from resnext_helpers.settings import PROJECT
 
 MOST_LINES = 30

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from resnext_helpers import pages
+from resnext_helpers.commands import pages
 
 PNG = base64.b64encode(
     base64.b64decode(

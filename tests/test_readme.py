@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnext_helpers import readme_pictures
-from resnext_helpers.notebook_runner import NAMES
+from resnext_helpers.commands import readme_pictures
+from resnext_helpers.commands.notebook_runner import NAMES
 from resnext_helpers.settings import PROJECT
 
 README = (PROJECT / "README.md").read_text("utf-8")

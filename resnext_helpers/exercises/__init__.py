@@ -6,7 +6,7 @@ so a notebook runs from top to bottom before anything is solved.
 
 from importlib import import_module
 
-from ._exercise import Exercise, is_number
+from resnext_helpers.exercises._exercise import Exercise, is_number
 
 __all__ = ["Exercise", "check", "hint", "is_number", "solution"]
 

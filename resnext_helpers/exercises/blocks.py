@@ -6,10 +6,11 @@ from numbers import Integral
 import keras
 import numpy as np
 
+from resnext_helpers.exercises._exercise import Exercise, is_number
+
 from .. import models
 from ..block_diagrams import convolutions
 from ..counting import template_block_parameters
-from ._exercise import Exercise, is_number
 
 TABLE_2 = {1: 64, 2: 40, 4: 24, 8: 14, 32: 4}  # cardinality: width of a group (Xie et al., 2017)
 _RESNET_WEIGHTS = template_block_parameters(1, 64)

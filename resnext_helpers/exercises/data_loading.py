@@ -4,7 +4,7 @@ from itertools import chain
 
 import tensorflow as tf
 
-from ._exercise import Exercise, is_number
+from resnext_helpers.exercises._exercise import Exercise, is_number
 
 _ELEMENTS, _BATCH = 42, 8  # the last batch is smaller, so an answer that drops it is noticed
 

@@ -2,7 +2,7 @@
 
 import math
 
-from ._exercise import Exercise, is_number
+from resnext_helpers.exercises._exercise import Exercise, is_number
 
 
 def _recall(answer):

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from ._exercise import Exercise, is_number
+from resnext_helpers.exercises._exercise import Exercise, is_number
 
 _ORDER_RULES = (
     (

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from resnext_helpers.exercises._exercise import Exercise, is_number
+
 from ..layers import GroupedConv2D
-from ._exercise import Exercise, is_number
 
 _CASES = ((8, 8, 4), (6, 12, 3), (12, 4, 2), (4, 4, 1))  # channels, filters, groups
 _LONGEST_LIST = 1000

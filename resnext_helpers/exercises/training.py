@@ -3,8 +3,7 @@
 import keras
 
 from resnext_helpers import counting
-
-from ._exercise import Exercise, is_number
+from resnext_helpers.exercises._exercise import Exercise, is_number
 
 RESNET50_PARAMETERS = 25_557_032  # trainable, 1000 classes
 

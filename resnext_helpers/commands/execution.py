@@ -12,8 +12,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
+from resnext_helpers.commands.terminal import StatusLine
 from resnext_helpers.settings import CourseError
-from resnext_helpers.terminal import StatusLine
 
 
 def kernel_environment(**changes: str) -> dict[str, str]:

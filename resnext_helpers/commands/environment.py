@@ -15,8 +15,8 @@ import sys
 import time
 from pathlib import Path
 
+from resnext_helpers.commands.terminal import StatusLine
 from resnext_helpers.settings import PROJECT, CourseError
-from resnext_helpers.terminal import StatusLine
 
 SUPPORTED = ("3.13", "3.12", "3.11")
 STAMP = "course-set-up.txt"

@@ -1,6 +1,6 @@
 """Draws the course's sample: four species of birds, in the folder layout of real photographs.
 
-A bird (`bird_shapes`) is tilted, flipped, fitted into the frame, set before one of seven
+A bird (`shapes`) is tilted, flipped, fitted into the frame, set before one of seven
 backgrounds, partly hidden by leaves, and lit (`scenery`). Every species meets every background and
 every light, so that none of them, nor a colour by itself, tells the species.
 """
@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from resnext_helpers.bird_shapes import BIRDS, FEET, POSES
-from resnext_helpers.scenery import (
+from resnext_helpers.sample_birds.scenery import (
     BACKGROUNDS,
     add_volume,
     branch,
@@ -25,8 +24,9 @@ from resnext_helpers.scenery import (
     out_of_focus,
     paint,
 )
+from resnext_helpers.sample_birds.shapes import BIRDS, FEET, POSES
+from resnext_helpers.sample_birds.sketch import Sketch, pick
 from resnext_helpers.settings import CourseError, display_path
-from resnext_helpers.sketch import Sketch, pick
 
 SPECIES = tuple(BIRDS)
 VERSION = 2  # a sample drawn by another version of this module is drawn anew

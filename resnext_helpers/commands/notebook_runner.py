@@ -8,10 +8,11 @@ from pathlib import Path
 
 import nbformat
 
-from resnext_helpers import pages, sample_birds, settings
+from resnext_helpers import sample_birds, settings
 from resnext_helpers.checking import SAMPLE, check_folder
 from resnext_helpers.checking import find as find_photos
-from resnext_helpers.execution import execute, kernel_environment
+from resnext_helpers.commands import pages
+from resnext_helpers.commands.execution import execute, kernel_environment
 from resnext_helpers.settings import PROJECT, CourseError, display_path
 
 FOLDER = PROJECT / "notebooks"

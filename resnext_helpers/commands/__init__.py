@@ -1,0 +1,1 @@
+"""What the course's commands do: set up, execute the notebooks, write their pages."""
