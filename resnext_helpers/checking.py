@@ -83,9 +83,10 @@ def check_folder(folder: Path, progress: bool = True) -> Report:
 def _class_folders(folder):
     """The class folders in order, and a problem for each file that lies beside them."""
     if not _is_folder(folder):
+        found = "this is a file" if folder.exists() else "there is no such folder"
         raise CourseError(
-            f"Looked for one folder for each class in {printable(display_path(folder))}, but there "
-            f"is no such folder. Make it, or set RESNEXT_DATA to the right one."
+            f"Looked for one folder for each class in {printable(display_path(folder))}, but "
+            f"{found}. Make such a folder, or set RESNEXT_DATA to the right one."
         )
     folders = _subfolders(folder)
     files = [p for p in _listing(folder) if not _is_folder(p) and not _file_manager(p)]

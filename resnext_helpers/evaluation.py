@@ -145,7 +145,7 @@ def predict_photo(run: Run, path: Path):
     Raises:
         CourseError: the file can't be read as a photograph.
     """
-    image = photos.read(path, run.image_size)
+    image = photos.read(Path(path).expanduser().absolute(), run.image_size)
     logits = run.model.predict(np.asarray(data.scale(image))[None], verbose=0)
     named = zip(run.class_names, softmax(logits)[0].tolist(), strict=True)
     return image, dict(sorted(named, key=lambda pair: -pair[1]))

@@ -2,8 +2,8 @@
 
 A grouped convolution splits its input channels into ``groups`` equal parts, convolves each part
 with its own kernels, and puts the results side by side (Xie et al., 2017, Figure 3c). Keras'
-``Conv2D(groups=...)`` computes the same function, but on a CPU its training step is about thirty
-times slower (``benchmarks/``), so the course's layer offers other ways to the same result.
+``Conv2D(groups=...)`` computes the same function, but on a CPU its training step is many times
+slower (notebook 03 measures it), so the course's layer offers other ways to the same result.
 """
 
 import keras

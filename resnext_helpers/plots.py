@@ -115,6 +115,7 @@ def photo_grid(images, titles, alt, columns=4):
         alt: what the photographs show.
         columns: photographs in a row.
     """
+    columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(2.6 * columns, 2.9 * rows), squeeze=False)
     for axis in axes.flat:

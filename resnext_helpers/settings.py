@@ -19,8 +19,8 @@ class CourseSettings:
     """What a run of the course uses.
 
     Attributes:
-        profile: ``"sample"`` (small pictures, minutes on a CPU) or ``"full"`` (the article's
-        experiment).
+        profile: ``"sample"`` (small pictures, a minute on a CPU) or ``"full"`` (the article's
+            picture size, batch and epochs).
         image_size: height and width of a photograph, in pixels.
         batch_size: photographs in one training step.
         epochs: passes over the training photographs.
@@ -62,7 +62,7 @@ class CourseSettings:
 
 PROFILES = {
     "sample": CourseSettings("sample", image_size=64, batch_size=16, epochs=8, learning_rate=2e-3),
-    # The article's experiment (its 3.2.3 and 3.4).
+    # The article's size, batch, epochs and intended rate (its 3.2.3 and 3.4).
     "full": CourseSettings("full", image_size=224, batch_size=8, epochs=10, learning_rate=1e-4),
 }
 

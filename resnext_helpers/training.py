@@ -14,7 +14,7 @@ from IPython.display import display
 
 from resnext_helpers.data import Photos
 from resnext_helpers.plots import learning_curves
-from resnext_helpers.settings import CourseSettings
+from resnext_helpers.settings import CourseError, CourseSettings
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
@@ -70,10 +70,12 @@ def train(model, photos: Photos, config: CourseSettings, run_dir: Path):
         config.seed
     )  # the order of training does not depend on what ran before
     run_dir.mkdir(parents=True, exist_ok=True)
-    _write_json(run_dir / "classes.json", photos.class_names)
-    _write_json(run_dir / "settings.json", {**asdict(config), "data_dir": str(photos.folder)})
-    _write_json(run_dir / "split.json", _split_by_name(photos))
-    recorder = _Recorder(run_dir, config.epochs)
+    description = {
+        "classes.json": photos.class_names,
+        "settings.json": {**asdict(config), "data_dir": str(photos.folder)},
+        "split.json": _split_by_name(photos),
+    }
+    recorder = _Recorder(run_dir, config.epochs, description)
     try:
         model.fit(
             photos.train,
@@ -96,10 +98,11 @@ class _Recorder(keras.callbacks.Callback):
 
     REDRAW_SECONDS = 3  # within an epoch; drawing takes about 0.1 s
 
-    def __init__(self, run_dir, epochs):
+    def __init__(self, run_dir, epochs, description):
         super().__init__()
         self.run_dir = run_dir
         self.epochs = epochs
+        self.description = description  # what the run's JSON files say, by name
         self.rows = []
         self.best_weights = None
         self.figure = None
@@ -130,6 +133,9 @@ class _Recorder(keras.callbacks.Callback):
         }
         if all(score(row) > score(old) for old in self.rows):
             self.best_weights = self.model.get_weights()
+            if not self.rows:  # not before there is a model to describe: an older run stays whole
+                for name, content in self.description.items():
+                    _write_json(self.run_dir / name, content)
             with replacing(self.run_dir / "model.keras") as path:
                 self.bare_model.save(path)
         self.rows.append(row)
@@ -159,7 +165,16 @@ def score(row):
 
 
 def best(rows):
-    """The epoch whose weights are kept."""
+    """The epoch whose weights are kept.
+
+    Raises:
+        CourseError: no epoch has ended.
+    """
+    if not rows:
+        raise CourseError(
+            "The training was stopped before its first epoch ended, so there is nothing to see: "
+            "run the training cell again."
+        )
     return max(rows, key=score)
 
 

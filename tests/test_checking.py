@@ -251,9 +251,9 @@ LAYOUTS = [
         no_folder,
         "Looked for one folder for each class",
         "no such folder",
-        "Make it, or set",
+        "or set RESNEXT_DATA",
     ),
-    (a_file, "Looked for one folder for each class", "no such folder", "Make it, or set"),
+    (a_file, "Looked for one folder for each class", "this is a file", "or set RESNEXT_DATA"),
     (no_class, "two or more folders", "found 0 folders and 0 files", "one folder for each class"),
     (one_class, "two or more folders", "found 1 folder (Finch) and 0 files", "a second class"),
     (

@@ -320,8 +320,15 @@ def here(lock):
     ],
 )
 def test_make_sets_up_and_then_runs_one_line(target, command):
+    # Without what an outer "make test PYTHON=..." hands down.
+    environ = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "PYTHON")}
     shown = subprocess.run(
-        ["make", "--dry-run", target], cwd=PROJECT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", target],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environ,
     )
     lines = [line for line in shown.stdout.splitlines() if "make[" not in line]
     assert lines[0] == "python3 -m resnext_helpers setup"

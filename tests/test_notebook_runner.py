@@ -114,7 +114,9 @@ def test_ctrl_c_ends_the_run_and_its_kernel(tmp_path):
         | {"b": f"import time; open({str(tmp_path / 'here')!r}, 'w'); time.sleep(600)"},
     )
     code = (
-        "import sys, pathlib\n"
+        "import pathlib, signal, sys\n"
+        # A shell's background job, as some CI's, starts with Ctrl-C ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from resnext_helpers import __main__ as course\n"
         "from resnext_helpers.commands import notebook_runner\n"
         f"notebook_runner.find = lambda: [pathlib.Path({str(path)!r})]\n"
@@ -125,7 +127,7 @@ def test_ctrl_c_ends_the_run_and_its_kernel(tmp_path):
             assert run.poll() is None
             time.sleep(0.1)
         run.send_signal(signal.SIGINT)
-        errors = run.communicate()[1]
+        errors = run.communicate(timeout=120)[1]
     assert run.returncode == 130
     assert errors.endswith("\nStopped.\n")
     assert "Traceback" not in errors

@@ -12,7 +12,7 @@ import tensorflow as tf
 from resnext_helpers import training
 from resnext_helpers.data import Photos, Split
 from resnext_helpers.report import Photo, Report
-from resnext_helpers.settings import PROFILES
+from resnext_helpers.settings import PROFILES, CourseError
 
 CONFIG = dataclasses.replace(PROFILES["sample"], image_size=8, batch_size=4, epochs=3)
 
@@ -158,3 +158,28 @@ def test_warm_up_and_cosine():
     assert rates[55] == pytest.approx(0.5e-3, rel=0.01)
     assert rates[100] == pytest.approx(0, abs=1e-9)
     assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+def stop_in_the_first_epoch(model):
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    fit = model.fit
+    model.fit = lambda *a, callbacks, **k: fit(*a, callbacks=[*callbacks, Stop()], **k)
+
+
+def test_a_training_stopped_at_once_leaves_the_older_run_whole(birds, model, tmp_path):
+    training.train(model, birds, CONFIG, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    other = dataclasses.replace(birds, class_names=["light", "shade"])
+    stop_in_the_first_epoch(model)
+
+    assert training.train(model, other, CONFIG, tmp_path) == []
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_no_epoch_is_no_best_epoch():
+    with pytest.raises(CourseError, match="run the training cell again"):
+        training.best([])

@@ -48,6 +48,8 @@ def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
         f"{len(report.class_names)} classes.",
         flush=True,
     )
+    if skipped := sum(problem.skipped for problem in report.problems):
+        print(f"Files skipped: {skipped}; notebook 02 and the command check-data say why.")
     written = []
     for path in notebooks or find():
         notebook = nbformat.read(path, 4)

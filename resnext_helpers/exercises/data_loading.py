@@ -85,6 +85,8 @@ def _wrong_form(batches):
         return f"Its batches have {sizes[-1]} elements; {_BATCH} were asked for."
     elements = list(chain.from_iterable(batches))
     if sorted(elements) != list(range(_ELEMENTS)):
+        if len(elements) > _ELEMENTS:
+            return "Elements come more than once an epoch: leave out repeat()."
         found = len(set(elements))
         return f"{found} of {_ELEMENTS} elements come: each one should come once an epoch."
     return None

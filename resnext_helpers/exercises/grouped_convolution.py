@@ -213,12 +213,12 @@ answer = grouped_convolution""",
     ),
     "03-dead-channels": Exercise(
         what_is_wrong=_dead_channels_are_wrong,
-        praise="The three slices are 0-3, 3-6 and 6-9, for start = g * (4 - 1) should be g * 4.",
+        praise="The slices are 0-3, 3-6 and 6-9, for start = g * len(branches) should be g * 4.",
         hints=(
             "Row i of probe(mystery, 12) says which outputs change with input i.",
             "probe(mystery, 12).any(axis=1) is True for each channel that lives.",
         ),
         solution="np.flatnonzero(~probe(mystery, 12).any(axis=1)) gives 10 and 11.\n"
-        "The slices start at g * (4 - 1), so they are 0-3, 3-6 and 6-9. Right is start = g * 4.",
+        "The slices start at g * len(branches): 0-3, 3-6 and 6-9. Right is start = g * 4.",
     ),
 }
