@@ -75,6 +75,13 @@ def _wait_for(address, server, log):
     raise AssertionError(f"JupyterLab did not start: {log.read_text()}")
 
 
+READY = """() => {
+    const notebook = window.jupyterapp.shell.currentWidget;
+    return Promise.all([notebook.context.ready, notebook.sessionContext.ready]).then(() => true);
+}"""
+KERNEL_IDLE = (
+    "window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
+)
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 CODE_CELLS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
     .filter(cell => cell.type === 'code')
@@ -84,24 +91,25 @@ CODE_CELLS = """() => [...window.jupyterapp.shell.currentWidget.content.model.ce
 def test_jupyterlab_runs_a_whole_notebook(page, lab):
     page.set_default_timeout(240_000)
     page.goto(lab("03_grouped_convolution.ipynb"))
-    page.wait_for_selector(".jp-Notebook")
-    page.wait_for_function(
-        "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
-    )
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext")
+    page.evaluate(READY)
+    page.wait_for_function(KERNEL_IDLE)
     before = page.evaluate(CODE_CELLS)
     assert [cell["count"] for cell in before] == list(range(1, len(before) + 1))
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
 
     page.evaluate(RUN_ALL)
+    page.wait_for_function(KERNEL_IDLE)
+    page.wait_for_function(f"({CODE_CELLS})().every(cell => cell.count !== null)")
 
     cells = page.evaluate(CODE_CELLS)
-    assert [cell["count"] for cell in cells] == list(range(1, len(before) + 1))
     pictures = 0
     for cell in cells:
         for output in cell["outputs"]:
             assert output["output_type"] != "error", (cell["id"], output)
             assert output.get("name") != "stderr", (cell["id"], output)
             pictures += "image/png" in output.get("data", {})
+    assert [cell["count"] for cell in cells] == list(range(1, len(before) + 1))
     assert pictures == sum(
         "image/png" in output.get("data", {}) for cell in before for output in cell["outputs"]
     )
