@@ -16,6 +16,7 @@ from resnext_helpers.commands.notebook_runner import pinned_settings
 
 _runs = tempfile.TemporaryDirectory(prefix="resnext-runs-")
 os.environ.pop("MPLBACKEND", None)
+os.environ["MPLCONFIGDIR"] = str(Path(_runs.name) / "matplotlib")  # as on a new machine
 os.environ.update(kernel_environment(**pinned_settings(Path(_runs.name))))
 
 

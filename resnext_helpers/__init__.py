@@ -35,7 +35,9 @@ def _import_tensorflow_quietly() -> None:
             log.seek(0)
             _print_but_for_information(log.read().decode(errors="replace"))
     # Keras compiles its grouped convolution anew at each call; TensorFlow would warn at the fifth.
-    logging.getLogger("tensorflow").addFilter(lambda record: "_conv_xla" not in record.getMessage())
+    _drop_from_log("tensorflow", "_conv_xla")
+    # Matplotlib lists the machine's fonts once, and logs on a busy machine that this takes long.
+    _drop_from_log("matplotlib.font_manager", "building the font cache")
 
 
 def _print_but_for_information(log: str) -> None:
@@ -43,6 +45,11 @@ def _print_but_for_information(log: str) -> None:
     for line in log.splitlines():
         if line and not harmless.match(line):
             print(line, file=sys.stderr)
+
+
+def _drop_from_log(name: str, text: str) -> None:
+    """Keep a harmless message out of notebooks, where it would look like an error."""
+    logging.getLogger(name).addFilter(lambda record: text not in record.getMessage())
 
 
 if "tensorflow" in sys.modules:

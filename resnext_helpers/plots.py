@@ -4,6 +4,7 @@ A function here returns a ``Picture``: the drawn figure, the same in words (its 
 numbers that it shows.
 """
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -34,7 +35,7 @@ _CHINESE_FONT = Path(__file__).parent / "fonts" / "NotoSansCJKsc-subset.otf"
 
 def use_style():
     """Set Matplotlib's fonts, sizes and colours for the course; call it once in a notebook."""
-    font_manager.fontManager.addfont(_CHINESE_FONT)
+    _add_chinese_font()
     mpl.rcParams.update(
         {
             "font.family": ["DejaVu Sans", "Noto Sans CJK SC"],
@@ -58,6 +59,15 @@ def use_style():
             "image.interpolation": "nearest",
         }
     )
+
+
+def _add_chinese_font():
+    """Let Matplotlib find the course's font, for bold text too: it has one weight, and Matplotlib
+    logs a warning where it must replace another."""
+    fonts = font_manager.fontManager
+    if all(font.fname != str(_CHINESE_FONT) for font in fonts.ttflist):
+        fonts.addfont(_CHINESE_FONT)
+        fonts.ttflist.append(dataclasses.replace(fonts.ttflist[-1], weight=700))
 
 
 class Picture:

@@ -212,6 +212,13 @@ def test_chinese_is_drawn_with_the_courses_own_font():
     assert not np.array_equal(with_label, pixels(plots.Picture(small_figure(), label)))
 
 
+def test_bold_chinese_leaves_no_line_in_the_log(caplog):
+    figure = small_figure()
+    figure.axes[0].set_title("曲嘴森莺", weight="bold")
+    plots.Picture(figure, "A bold title")
+    assert not caplog.records
+
+
 def test_without_the_courses_font_the_same_label_warns():
     figure = small_figure()
     figure.axes[0].set_title("曲", family="DejaVu Sans")
