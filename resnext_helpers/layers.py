@@ -1,10 +1,12 @@
-"""Grouped convolution that trains fast on a CPU as well as on a GPU.
+"""Grouped convolution and batch normalisation that train fast on a CPU as well as on a GPU.
 
 A grouped convolution splits its input channels into ``groups`` equal parts, convolves each part
 with its own kernels, and puts the results side by side (Xie et al., 2017, Figure 3c). Keras'
 ``Conv2D(groups=...)`` computes the same function, but on a CPU its training step is many times
-slower (notebook 03 measures it), so the course's layer offers other ways to the same result.
+slower (notebook 03 measures it), so the course's layer takes other ways to the same result.
 """
+
+import functools
 
 import keras
 from keras import ops
@@ -33,7 +35,8 @@ class GroupedConv2D(keras.layers.Layer):
             ``"split"``: one convolution a group, then a concatenation;
             ``"merged"``: neighbouring groups share one convolution whose kernel is zero where
             a filter would see another group;
-            ``"auto"``: native on a GPU, merged on a CPU.
+            ``"auto"``: native, or merged where TensorFlow can't train with its own (on a CPU
+            without oneDNN, or in float16).
 
     Raises:
         ValueError: a group would be empty or unequal, or an argument isn't one of those above.
@@ -74,6 +77,9 @@ class GroupedConv2D(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(
             kernel_initializer or default_kernel_initializer()
         )
+        # Keras compiles a model with XLA if all its layers allow it. On a CPU XLA would replace
+        # oneDNN's convolutions by slower ones.
+        self.supports_jit = not _tensorflow_on_cpu()
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -91,14 +97,18 @@ class GroupedConv2D(keras.layers.Layer):
     def call(self, inputs):
         implementation = self.implementation
         if implementation == "auto":
-            implementation = "merged" if self.groups > 1 and _tensorflow_on_cpu() else "native"
+            implementation = "native" if _native_trains(self.compute_dtype) else "merged"
         return getattr(self, f"_{implementation}")(inputs, ops.cast(self.kernel, inputs.dtype))
 
     def _convolve(self, inputs, kernel):
         return ops.conv(inputs, kernel, self.strides, self.padding, data_format="channels_last")
 
     def _native(self, inputs, kernel):
-        return self._convolve(inputs, kernel)
+        if keras.backend.backend() != "tensorflow" or not _native_trains(self.compute_dtype):
+            return self._convolve(inputs, kernel)
+        # Keras would compile this with XLA on a CPU, because TensorFlow's own CPU code has no
+        # gradient for groups. oneDNN's code, which TensorFlow uses in its place, has one.
+        return _tensorflow().nn.conv2d(inputs, kernel, self.strides, self.padding.upper())
 
     def _split(self, inputs, kernel, parts=None):
         parts = parts or self.groups
@@ -146,13 +156,85 @@ def default_kernel_initializer():
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
+@functools.cache
+def _native_trains(dtype):
+    """Whether the framework's own grouped convolution has a gradient here; tried on a tiny one."""
+    if not _tensorflow_on_cpu():
+        return True
+    tf = _tensorflow()
+    with tf.init_scope(), tf.GradientTape() as tape:  # at once, even while a graph is being built
+        x, kernel = tf.ones((1, 1, 1, 2), dtype), tf.ones((1, 1, 1, 2), dtype)
+        tape.watch((x, kernel))
+        try:
+            tape.gradient(tf.nn.conv2d(x, kernel, 1, "VALID"), (x, kernel))
+        except tf.errors.OpError:
+            return False
+    return True
+
+
 def _tensorflow_on_cpu():
     if keras.backend.backend() != "tensorflow":
         return False
-    import tensorflow as tf  # not above: the layer works on Keras' other backends too
+    return not _tensorflow().config.get_visible_devices("GPU")
 
-    return not tf.config.get_visible_devices("GPU")
+
+def _tensorflow():
+    import tensorflow  # not above: the layers work on Keras' other backends too
+
+    return tensorflow
 
 
 def _largest_divisor(number, at_most):
     return next(d for d in range(min(number, at_most), 0, -1) if number % d == 0)
+
+
+@keras.saving.register_keras_serializable(package="resnext_helpers")
+class BatchNorm(keras.layers.BatchNormalization):
+    """Keras' batch normalisation with the reference's numbers, in one fused operation.
+
+    Input and output ``(batch, height, width, channels)``. It differs from Keras' layer in three
+    ways: momentum is 0.9 and epsilon 1e-5; the running variance takes in the unbiased variance of
+    each batch (divided by n - 1, as in torchvision); on TensorFlow a step is one operation, which
+    oneDNN and cuDNN also join with the ReLU behind it or the convolution before it.
+    """
+
+    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def call(self, inputs, training=None):
+        training = bool(training) and self.trainable  # frozen, it keeps to its running statistics
+        normalize = self._fused if keras.backend.backend() == "tensorflow" else self._in_steps
+        outputs, mean, variance = normalize(inputs, training)
+        if training:
+            self.moving_mean.assign(mean)
+            self.moving_variance.assign(variance)
+        return outputs
+
+    def _fused(self, inputs, training):
+        return _tensorflow().raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=self.gamma,
+            offset=self.beta,
+            mean=self.moving_mean,
+            variance=self.moving_variance,
+            epsilon=self.epsilon,
+            exponential_avg_factor=1 - self.momentum,
+            is_training=training,
+        )[:3]
+
+    def _in_steps(self, inputs, training):
+        """The same for the other backends: normalise first, then take in the statistics."""
+        x = ops.cast(inputs, "float32")  # sums of squares overflow in float16
+        mean, variance = self.moving_mean.value, self.moving_variance.value
+        if training:
+            mean, variance = ops.moments(x, axes=(0, 1, 2))
+        outputs = ops.batch_normalization(
+            x, mean, variance, axis=-1, offset=self.beta, scale=self.gamma, epsilon=self.epsilon
+        )
+        count = ops.cast(ops.prod(ops.shape(x)[:3]), "float32")
+        unbiased = variance * count / ops.maximum(count - 1, 1)
+        mean, variance = (
+            old * self.momentum + new * (1 - self.momentum)
+            for old, new in ((self.moving_mean, mean), (self.moving_variance, unbiased))
+        )
+        return ops.cast(outputs, inputs.dtype), mean, variance

@@ -8,7 +8,7 @@ They are plain Keras models that return logits, one number a class before the so
 import keras
 from keras import layers
 
-from resnext_helpers.layers import GroupedConv2D, default_kernel_initializer
+from resnext_helpers.layers import BatchNorm, GroupedConv2D, default_kernel_initializer
 
 RESNET50_BLOCKS = (3, 4, 6, 3)  # residual blocks in conv2 ... conv5 (Table 1)
 EXPANSION = 4  # a stage's output has four times the channels of the ResNet bottleneck
@@ -126,7 +126,7 @@ def stem(x):
         kernel_initializer=default_kernel_initializer(),
         name="conv1",
     )(x)
-    x = batch_norm(x, "bn1")
+    x = BatchNorm(name="bn1")(x)
     x = layers.ReLU(name="relu")(x)
     # Zeros can't win against what a ReLU lets through, so padding with zeros is exact here.
     x = layers.ZeroPadding2D(1, name="maxpool_pad")(x)
@@ -168,25 +168,22 @@ def block(x, *, channels, width, groups, strides=1, zero_init_residual=False, na
     shortcut = x
     if strides != 1 or x.shape[-1] != channels:
         shortcut = _convolution(x, channels, strides, f"{name}_downsample_0")
-        shortcut = batch_norm(shortcut, f"{name}_downsample_1")
+        shortcut = BatchNorm(name=f"{name}_downsample_1")(shortcut)
 
     x = _convolution(x, width, 1, f"{name}_conv1")
-    x = batch_norm(x, f"{name}_bn1")
+    x = BatchNorm(name=f"{name}_bn1")(x)
     x = layers.ReLU(name=f"{name}_relu1")(x)
 
     x = _grouped_convolution(x, groups, strides, name)
-    x = batch_norm(x, f"{name}_bn2")
+    x = BatchNorm(name=f"{name}_bn2")(x)
     x = layers.ReLU(name=f"{name}_relu2")(x)
 
     x = _convolution(x, channels, 1, f"{name}_conv3")
-    x = batch_norm(x, f"{name}_bn3", gamma_initializer="zeros" if zero_init_residual else "ones")
+    x = BatchNorm(name=f"{name}_bn3", gamma_initializer="zeros" if zero_init_residual else "ones")(
+        x
+    )
     x = layers.Add(name=f"{name}_add")([x, shortcut])
     return layers.ReLU(name=f"{name}_out")(x)
-
-
-def batch_norm(x, name, **arguments):
-    """Batch normalisation with the reference's numbers, which aren't Keras' defaults."""
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name, **arguments)(x)
 
 
 def _convolution(x, filters, strides, name):
