@@ -163,10 +163,10 @@ def _native_trains(dtype):
         return True
     tf = _tensorflow()
     with tf.init_scope(), tf.GradientTape() as tape:  # at once, even while a graph is being built
-        x, kernel = tf.ones((1, 1, 1, 2), dtype), tf.ones((1, 1, 1, 2), dtype)
+        x, kernel = tf.ones((1, 4, 4, 8), dtype), tf.ones((3, 3, 4, 8), dtype)
         tape.watch((x, kernel))
         try:
-            tape.gradient(tf.nn.conv2d(x, kernel, 1, "VALID"), (x, kernel))
+            tape.gradient(tf.nn.conv2d(x, kernel, 1, "SAME"), (x, kernel))
         except tf.errors.OpError:
             return False
     return True
