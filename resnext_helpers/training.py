@@ -30,8 +30,20 @@ def compile_model(model, learning_rate):
         optimizer=keras.optimizers.Adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
-        jit_compile=False,  # XLA makes a step on a CPU 1.5 times slower, and Keras' default uses it
+        jit_compile=False,  # XLA would replace oneDNN's convolutions by slower ones
     )
+
+
+def make_variables(model):
+    """Give the optimizer and the metrics of a compiled model their variables.
+
+    Born inside the first step, they would make TensorFlow build its graph twice, which takes
+    seconds.
+    """
+    model.optimizer.build(model.trainable_variables)
+    label, logits = keras.ops.zeros((1,)), keras.ops.zeros((1, model.output_shape[-1]))
+    model.compute_metrics(None, label, logits)
+    model.reset_metrics()
 
 
 def warm_up_and_cosine(peak, steps):
@@ -60,15 +72,13 @@ def train(model, photos: Photos, config: CourseSettings, run_dir: Path):
         photos: what to train on and to validate with.
         config: gives the number of epochs and the seed.
         run_dir: folder for ``model.keras``, ``history.csv``, ``classes.json``, ``settings.json``
-        and
-            ``split.json``; what an earlier run left there is replaced.
+            and ``split.json``; what an earlier run left there is replaced.
 
     Returns:
         One dict an epoch with the keys of ``COLUMNS``.
     """
-    keras.utils.set_random_seed(
-        config.seed
-    )  # the order of training does not depend on what ran before
+    # The order of training does not depend on what ran before.
+    keras.utils.set_random_seed(config.seed)
     run_dir.mkdir(parents=True, exist_ok=True)
     description = {
         "classes.json": photos.class_names,
@@ -76,6 +86,7 @@ def train(model, photos: Photos, config: CourseSettings, run_dir: Path):
         "split.json": _split_by_name(photos),
     }
     recorder = _Recorder(run_dir, config.epochs, description)
+    make_variables(model)
     try:
         model.fit(
             photos.train,

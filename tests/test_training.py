@@ -65,6 +65,23 @@ def test_the_run_folder_holds_what_the_run_was(birds, model, tmp_path):
     assert (settings["image_size"], settings["data_dir"]) == (8, str(birds.folder))
 
 
+def test_tensorflow_builds_the_training_graph_once(birds, tmp_path):
+    built = []
+
+    class Counter(keras.layers.Layer):
+        def call(self, inputs, training=None):
+            if training:
+                built.append(1)
+            return inputs
+
+    inputs = keras.Input((8, 8, 3))
+    logits = keras.layers.Dense(2)(keras.layers.Flatten()(Counter()(inputs)))
+    network = keras.Model(inputs, logits)
+    training.compile_model(network, 1e-2)
+    training.train(network, birds, CONFIG, tmp_path)
+    assert len(built) == 1
+
+
 def test_training_learns(birds, model, tmp_path):
     rows = training.train(model, birds, CONFIG, tmp_path)
     assert rows[-1]["loss"] < rows[0]["loss"]
