@@ -46,6 +46,101 @@ def template_block_parameters(cardinality, width_per_group, channels=256):
 
 
 @dataclass(frozen=True)
+class Convolution:
+    """One square convolution: its channels, its kernel's side, its output's side and its groups."""
+
+    in_channels: int
+    out_channels: int
+    kernel_size: int
+    output_size: int
+    groups: int = 1
+
+
+def network_parameters(
+    blocks, groups, width_per_group, num_classes=1000, *, cifar=False, trainable_only=True
+):
+    """Numbers in a whole ResNeXt or ResNet for colour pictures, by formula.
+
+    Each convolution has its weights, and behind it a batch norm has two trainable numbers a channel
+    and two running statistics; the last layer has a weight and a bias for each class.
+
+    Args:
+        blocks: residual blocks in each stage, ``(3, 4, 6, 3)`` for 50 layers.
+        groups: the cardinality, C in the paper.
+        width_per_group: channels of one group in the first stage, d in the paper.
+        num_classes: number of logits.
+        cifar: the stem is a 3×3 convolution without pooling (Section 5.3).
+        trainable_only: leave the running statistics out, as the paper does.
+
+    Raises:
+        ValueError: there is no group.
+    """
+    # No number of parameters depends on the picture's size, so any will do.
+    convolutions = list(network_convolutions(blocks, groups, width_per_group, 32, cifar=cifar))
+    numbers_a_channel = 2 if trainable_only else 4
+    last = convolutions[-1].out_channels
+    return (
+        sum(
+            conv_parameters(c.in_channels, c.out_channels, c.kernel_size, c.groups)
+            + numbers_a_channel * c.out_channels
+            for c in convolutions
+        )
+        + (last + 1) * num_classes
+    )
+
+
+def network_macs(blocks, groups, width_per_group, image_size, num_classes=1000, *, cifar=False):
+    """Multiply-adds of a whole ResNeXt or ResNet for one square colour picture, by formula.
+
+    Args:
+        image_size: height and width of the picture, in pixels.
+
+    The other arguments, and the error, as in ``network_parameters``.
+    """
+    convolutions = list(
+        network_convolutions(blocks, groups, width_per_group, image_size, cifar=cifar)
+    )
+    return (
+        sum(
+            conv_macs(c.in_channels, c.out_channels, c.kernel_size, c.output_size, c.groups)
+            for c in convolutions
+        )
+        + convolutions[-1].out_channels * num_classes
+    )
+
+
+def network_convolutions(blocks, groups, width_per_group, image_size, *, cifar=False):
+    """Yield every ``Convolution`` of a network, in order (Table 1; Section 5.3 with ``cifar``).
+
+    Arguments as in ``network_macs``.
+    """
+    if cifar:
+        size = image_size
+        yield Convolution(3, 64, 3, size)
+    else:
+        size = _half(image_size)
+        yield Convolution(3, 64, 7, size)
+        size = _half(size)  # the max pooling
+    channels = 64
+    for stage, number_of_blocks in enumerate(blocks):
+        inside, outside = groups * width_per_group * 2**stage, 256 * 2**stage
+        for block in range(number_of_blocks):
+            yield Convolution(channels, inside, 1, size)
+            if stage > 0 and block == 0:
+                size = _half(size)
+            yield Convolution(inside, inside, 3, size, groups)
+            yield Convolution(inside, outside, 1, size)
+            if block == 0:  # the shortcut's projection
+                yield Convolution(channels, outside, 1, size)
+            channels = outside
+
+
+def _half(size):
+    """What a step of two pixels leaves, with the network's padding: half, rounded up."""
+    return (size + 1) // 2
+
+
+@dataclass(frozen=True)
 class LayerCount:
     """What one layer of a model costs.
 

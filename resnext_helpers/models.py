@@ -1,16 +1,20 @@
-"""ResNeXt-50 and ResNet-50: two networks from one builder.
+"""The ResNeXt and ResNet family: every network from one builder.
 
 The networks are those of Xie et al., *Aggregated Residual Transformations for Deep Neural Networks*
-(2017, Table 1), with the names, the padding and the first weights of torchvision's implementation.
-They are plain Keras models that return logits, one number a class before the softmax.
+(2017), with the names, the padding and the first weights of torchvision's implementation. They are
+plain Keras models that return logits, one number a class before the softmax.
 """
 
 import keras
 from keras import layers
 
-from resnext_helpers.layers import BatchNorm, GroupedConv2D, default_kernel_initializer
+# ``block`` and ``load_torchvision_weights`` are for the notebooks, which know ``models`` alone.
+from resnext_helpers.blocks import block, cifar_stem, stack, stem  # noqa: F401
+from resnext_helpers.torch_weights import load_torchvision_weights  # noqa: F401
 
-RESNET50_BLOCKS = (3, 4, 6, 3)  # residual blocks in conv2 ... conv5 (Table 1)
+# Residual blocks in each stage. Three convolutions a block, the stem's one and the last layer make
+# the number of layers (Table 1; He et al., 2016, Table 1; Section 5.3 for 29).
+BLOCKS = {29: (3, 3, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 EXPANSION = 4  # a stage's output has four times the channels of the ResNet bottleneck
 
 
@@ -34,16 +38,58 @@ def ResNeXt50(  # noqa: N802 (Keras writes its models' names so)
     Returns:
         A ``keras.Model`` from ``(batch, height, width, channels)`` to logits
         ``(batch, num_classes)``.
+
+    Raises:
+        ValueError: an argument is no shape or no positive number.
     """
-    name = f"resnext50_{groups}x{width_per_group}d"
-    return resnext(
-        input_shape,
-        num_classes,
-        groups=groups,
-        width_per_group=width_per_group,
-        zero_init_residual=zero_init_residual,
-        name=name,
-    )
+    return _resnext(50, input_shape, num_classes, groups, width_per_group, zero_init_residual)
+
+
+def ResNeXt101(  # noqa: N802
+    input_shape=(224, 224, 3),
+    num_classes=1000,
+    *,
+    groups=32,
+    width_per_group=4,
+    zero_init_residual=False,
+):
+    """ResNeXt-101 (32×4d): 44,177,704 trainable parameters with 1000 classes (Table 3).
+
+    With ``groups=64`` it is the 64×4d of Table 4. Arguments, result and errors as in ``ResNeXt50``.
+    """
+    return _resnext(101, input_shape, num_classes, groups, width_per_group, zero_init_residual)
+
+
+def ResNeXt152(  # noqa: N802
+    input_shape=(224, 224, 3),
+    num_classes=1000,
+    *,
+    groups=32,
+    width_per_group=4,
+    zero_init_residual=False,
+):
+    """ResNeXt-152 (32×4d): 59,951,400 trainable parameters with 1000 classes.
+
+    The paper doesn't train it; its stages are those of ResNet-152 (He et al., 2016, Table 1).
+    Arguments, result and errors as in ``ResNeXt50``.
+    """
+    return _resnext(152, input_shape, num_classes, groups, width_per_group, zero_init_residual)
+
+
+def ResNeXt29(  # noqa: N802
+    input_shape=(32, 32, 3),
+    num_classes=10,
+    *,
+    groups=8,
+    width_per_group=64,
+    zero_init_residual=False,
+):
+    """ResNeXt-29 (8×64d) for CIFAR-10: 34,426,698 trainable parameters (Section 5.3, Table 7).
+
+    The stem is a 3×3 convolution without pooling, and three stages follow. Arguments, result and
+    errors as in ``ResNeXt50``.
+    """
+    return _resnext(29, input_shape, num_classes, groups, width_per_group, zero_init_residual)
 
 
 def ResNet50(  # noqa: N802
@@ -51,16 +97,23 @@ def ResNet50(  # noqa: N802
 ):
     """ResNet-50, which is ResNeXt with one group of 64 channels: 25,557,032 parameters (Table 1).
 
-    Arguments and result as in ``ResNeXt50``. The stride sits in the 3×3 convolution.
+    The stride sits in the 3×3 convolution. Arguments, result and errors as in ``ResNeXt50``.
     """
-    return resnext(
-        input_shape,
-        num_classes,
-        groups=1,
-        width_per_group=64,
-        zero_init_residual=zero_init_residual,
-        name="resnet50",
-    )
+    return _resnet(50, input_shape, num_classes, zero_init_residual)
+
+
+def ResNet101(  # noqa: N802
+    input_shape=(224, 224, 3), num_classes=1000, *, zero_init_residual=False
+):
+    """ResNet-101: 44,549,160 parameters (He et al., 2016, Table 1). Otherwise as ``ResNet50``."""
+    return _resnet(101, input_shape, num_classes, zero_init_residual)
+
+
+def ResNet152(  # noqa: N802
+    input_shape=(224, 224, 3), num_classes=1000, *, zero_init_residual=False
+):
+    """ResNet-152: 60,192,808 parameters (He et al., 2016, Table 1). Otherwise as ``ResNet50``."""
+    return _resnet(152, input_shape, num_classes, zero_init_residual)
 
 
 def resnext(
@@ -69,7 +122,8 @@ def resnext(
     *,
     groups,
     width_per_group,
-    blocks=RESNET50_BLOCKS,
+    blocks=BLOCKS[50],
+    cifar=False,
     zero_init_residual=False,
     name="resnext",
 ):
@@ -82,6 +136,7 @@ def resnext(
         width_per_group: channels of one group in the first stage, d in the paper; it doubles from
             stage to stage.
         blocks: residual blocks in each stage.
+        cifar: begin with ``cifar_stem``, for pictures of about 32×32 pixels.
         zero_init_residual: start the last batch norm of every block at zero, so that a fresh block
             passes on its shortcut alone (Goyal et al., 2017, Section 5.1). Training starts faster.
         name: the model's name.
@@ -89,9 +144,15 @@ def resnext(
     Returns:
         A ``keras.Model`` from ``(batch, height, width, channels)`` to logits
         ``(batch, num_classes)``.
+
+    Raises:
+        ValueError: an argument is no shape or no positive number.
     """
+    _check_shape(input_shape)
+    _check_positive(num_classes=num_classes, groups=groups, width_per_group=width_per_group)
+    _check_blocks(blocks)
     inputs = keras.Input(input_shape)
-    x = stem(inputs)
+    x = cifar_stem(inputs) if cifar else stem(inputs)
     for stage, number_of_blocks in enumerate(blocks):
         x = stack(
             x,
@@ -115,97 +176,58 @@ def resnext(
     return keras.Model(inputs, logits, name=name)
 
 
-def stem(x):
-    """The 7×7 convolution and the max pooling before the first stage: 1/4 of the size remains."""
-    x = layers.ZeroPadding2D(3, name="conv1_pad")(x)
-    x = layers.Conv2D(
-        64,
-        7,
-        strides=2,
-        use_bias=False,
-        kernel_initializer=default_kernel_initializer(),
-        name="conv1",
-    )(x)
-    x = BatchNorm(name="bn1")(x)
-    x = layers.ReLU(name="relu")(x)
-    # Zeros can't win against what a ReLU lets through, so padding with zeros is exact here.
-    x = layers.ZeroPadding2D(1, name="maxpool_pad")(x)
-    return layers.MaxPooling2D(3, strides=2, name="maxpool")(x)
-
-
-def stack(x, number_of_blocks, *, channels, width, groups, strides, zero_init_residual=False, name):
-    """One stage: the first block changes the shape, the others keep it.
-
-    Args:
-        x: feature map ``(batch, height, width, any channels)``.
-        number_of_blocks: residual blocks.
-        channels: channels that leave each block.
-        width: channels inside, between the two 1×1 convolutions, all groups together.
-        groups: the cardinality.
-        strides: step of the first block's 3×3 convolution.
-        zero_init_residual: as in ``resnext``.
-        name: the layers are called ``{name}_{block}_...``.
-    """
-    for i in range(number_of_blocks):
-        x = block(
-            x,
-            channels=channels,
-            width=width,
-            groups=groups,
-            strides=strides if i == 0 else 1,
-            zero_init_residual=zero_init_residual,
-            name=f"{name}_{i}",
-        )
-    return x
-
-
-def block(x, *, channels, width, groups, strides=1, zero_init_residual=False, name):
-    """One residual block, Figure 3(c): 1×1, grouped 3×3, 1×1, plus the shortcut.
-
-    Arguments as in ``stack``. Where the shape changes the shortcut is a projection (the paper's
-    option B), elsewhere the identity.
-    """
-    shortcut = x
-    if strides != 1 or x.shape[-1] != channels:
-        shortcut = _convolution(x, channels, strides, f"{name}_downsample_0")
-        shortcut = BatchNorm(name=f"{name}_downsample_1")(shortcut)
-
-    x = _convolution(x, width, 1, f"{name}_conv1")
-    x = BatchNorm(name=f"{name}_bn1")(x)
-    x = layers.ReLU(name=f"{name}_relu1")(x)
-
-    x = _grouped_convolution(x, groups, strides, name)
-    x = BatchNorm(name=f"{name}_bn2")(x)
-    x = layers.ReLU(name=f"{name}_relu2")(x)
-
-    x = _convolution(x, channels, 1, f"{name}_conv3")
-    x = BatchNorm(name=f"{name}_bn3", gamma_initializer="zeros" if zero_init_residual else "ones")(
-        x
+def _resnext(depth, input_shape, num_classes, groups, width_per_group, zero_init_residual):
+    return resnext(
+        input_shape,
+        num_classes,
+        groups=groups,
+        width_per_group=width_per_group,
+        blocks=BLOCKS[depth],
+        cifar=depth == 29,
+        zero_init_residual=zero_init_residual,
+        name=f"resnext{depth}_{groups}x{width_per_group}d",
     )
-    x = layers.Add(name=f"{name}_add")([x, shortcut])
-    return layers.ReLU(name=f"{name}_out")(x)
 
 
-def _convolution(x, filters, strides, name):
-    """A 1×1 convolution."""
-    return layers.Conv2D(
-        filters,
-        1,
-        strides=strides,
-        use_bias=False,
-        kernel_initializer=default_kernel_initializer(),
-        name=name,
-    )(x)
+def _resnet(depth, input_shape, num_classes, zero_init_residual):
+    return resnext(
+        input_shape,
+        num_classes,
+        groups=1,
+        width_per_group=64,
+        blocks=BLOCKS[depth],
+        zero_init_residual=zero_init_residual,
+        name=f"resnet{depth}",
+    )
 
 
-def _grouped_convolution(x, groups, strides, name):
-    """The 3×3 convolution, padded by one pixel on every side.
+def _check_shape(shape):
+    is_shape = (
+        isinstance(shape, tuple | list)
+        and len(shape) == 3
+        and all(side is None or _is_positive(side) for side in shape[:2])
+        and _is_positive(shape[2])
+    )
+    if not is_shape:
+        raise ValueError(
+            f"input_shape is {shape!r}: give the height, width and channels of a picture, "
+            f"such as (224, 224, 3)."
+        )
 
-    TensorFlow's "same" pads so only at stride 1; at stride 2 it pads right and below alone.
-    """
-    if strides == 1:
-        return GroupedConv2D(x.shape[-1], 3, groups=groups, padding="same", name=f"{name}_conv2")(x)
-    x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-    return GroupedConv2D(
-        x.shape[-1], 3, groups=groups, strides=strides, padding="valid", name=f"{name}_conv2"
-    )(x)
+
+def _check_positive(**numbers):
+    for name, number in numbers.items():
+        if not _is_positive(number):
+            raise ValueError(f"{name} is {number!r}: give a whole number, 1 or more.")
+
+
+def _check_blocks(blocks):
+    if not isinstance(blocks, tuple | list) or not blocks or not all(map(_is_positive, blocks)):
+        raise ValueError(
+            f"blocks is {blocks!r}: give the number of residual blocks in each stage, 1 or more, "
+            f"such as {BLOCKS[50]}."
+        )
+
+
+def _is_positive(number):
+    return isinstance(number, int) and number > 0

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from resnext_helpers import counting, layers
+from resnext_helpers import counting, layers, models
 
 SIZES = [(128, 128, 3, 1), (128, 128, 3, 32), (64, 128, 3, 16), (3, 64, 7, 1), (12, 6, 1, 3)]
 
@@ -52,6 +52,75 @@ def test_unequal_groups_are_refused(channels, filters, groups, message):
 )
 def test_blocks_of_table_2_cost_about_70k(cardinality, width, parameters):
     assert counting.template_block_parameters(cardinality, width) == parameters
+
+
+# -- a whole network, by formula -----------------------------------------------------------------
+# ``test_models.py`` builds the family's networks and compares them with the formulas; these are
+# counted on torchvision's models too, but not built again.
+
+FIFTY, HUNDRED_AND_ONE, HUNDRED_AND_FIFTY_TWO = (3, 4, 6, 3), (3, 4, 23, 3), (3, 8, 36, 3)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "groups", "width", "parameters", "macs"),
+    [
+        (HUNDRED_AND_ONE, 2, 40, 44_456_296, 7_843_553_280),
+        (HUNDRED_AND_ONE, 4, 24, 44_363_432, 7_885_701_120),
+        (HUNDRED_AND_ONE, 8, 14, 45_104_328, 8_076_871_680),
+        (HUNDRED_AND_ONE, 64, 4, 83_455_272, 15_460_270_080),
+        (HUNDRED_AND_ONE, 32, 8, 88_791_336, 16_414_015_488),
+        (HUNDRED_AND_FIFTY_TWO, 32, 8, 122_372_392, 24_384_372_736),
+    ],
+)
+def test_networks_cost_what_torchvisions_do(blocks, groups, width, parameters, macs):
+    assert counting.network_parameters(blocks, groups, width) == parameters
+    assert counting.network_macs(blocks, groups, width, image_size=224) == macs
+
+
+@pytest.mark.parametrize(
+    ("image_size", "macs"),
+    [(223, 4_230_479_872), (65, 517_589_696), (64, 347_226_112), (31, 88_342_528), (1, 24_959_680)],
+)
+def test_odd_pictures_are_halved_upwards_as_in_torchvision(image_size, macs):
+    assert counting.network_macs(FIFTY, 32, 4, image_size) == macs
+
+
+@pytest.mark.parametrize("cifar", [False, True])
+@pytest.mark.parametrize("image_size", [37, 16])
+def test_the_formula_is_the_walk_for_an_unusual_network(image_size, cifar):
+    blocks, groups, width = (2, 1, 1), 3, 5
+    model = models.resnext(
+        (image_size, image_size, 3),
+        7,
+        groups=groups,
+        width_per_group=width,
+        blocks=blocks,
+        cifar=cifar,
+    )
+    numbers = counting.network_parameters(blocks, groups, width, 7, cifar=cifar)
+    assert numbers == counting.trainable_parameters(model)
+    numbers = counting.network_parameters(
+        blocks, groups, width, 7, cifar=cifar, trainable_only=False
+    )
+    assert numbers == model.count_params()
+    multiply_adds = counting.network_macs(blocks, groups, width, image_size, 7, cifar=cifar)
+    assert multiply_adds == counting.macs(model)
+
+
+def test_the_first_and_last_convolutions_of_a_network():
+    convolutions = list(counting.network_convolutions(FIFTY, 32, 4, 224))
+    assert len(convolutions) == 53
+    assert convolutions[0] == counting.Convolution(3, 64, 7, 112)
+    assert convolutions[2] == counting.Convolution(128, 128, 3, 56, groups=32)
+    assert convolutions[-1] == counting.Convolution(1024, 2048, 1, 7)
+
+
+def test_a_network_without_groups_is_refused():
+    with pytest.raises(ValueError, match="can't be split into 0 equal groups"):
+        counting.network_parameters(FIFTY, 0, 4)
+
+
+# -- the walk through a model --------------------------------------------------------------------
 
 
 def small_network(size=8):
