@@ -114,7 +114,7 @@ def _download(public_set, folder):
     part = archive.with_name(archive.name + ".part")
 
     def download(url, output_file, _pooch):
-        _receive_all(url, part, archive, public_set.size)
+        receive_all(url, part, archive, public_set.size)
         part.replace(output_file)
 
     pooch.get_logger().setLevel("WARNING")  # it would report to stderr
@@ -132,7 +132,7 @@ def _download(public_set, folder):
     return archive
 
 
-def _receive_all(url, part, archive, size):
+def receive_all(url, part, archive, size):
     """Fill ``part``, and go on after a break as long as that brings new bytes."""
     failures = 0
     while _size(part) < size:

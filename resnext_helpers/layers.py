@@ -12,6 +12,8 @@ import keras
 from keras import ops
 
 IMPLEMENTATIONS = ("auto", "native", "split", "merged")
+# Arguments of Keras' batch normalisation that ours has for one value only.
+BATCH_NORM_IS = {"axis": -1, "center": True, "scale": True, "renorm": False, "synchronized": False}
 MERGED_CHANNELS = 32  # channels in one merged convolution; see ``_merged``
 
 
@@ -72,6 +74,7 @@ class GroupedConv2D(keras.layers.Layer):
         )
         self.groups = groups
         self.strides = strides
+        self._steps = 1 if self.kernel_size == (1, 1) else strides  # see ``call``
         self.padding = padding
         self.implementation = implementation
         self.kernel_initializer = keras.initializers.get(
@@ -98,17 +101,21 @@ class GroupedConv2D(keras.layers.Layer):
         implementation = self.implementation
         if implementation == "auto":
             implementation = "native" if _native_trains(self.compute_dtype) else "merged"
+        if self.kernel_size == (1, 1):
+            # A 1×1 kernel sees one pixel in each stride, so the others can go first. They must:
+            # oneDNN's filter gradient for few channels would write outside its memory.
+            inputs = inputs[:, :: self.strides, :: self.strides]
         return getattr(self, f"_{implementation}")(inputs, ops.cast(self.kernel, inputs.dtype))
 
     def _convolve(self, inputs, kernel):
-        return ops.conv(inputs, kernel, self.strides, self.padding, data_format="channels_last")
+        return ops.conv(inputs, kernel, self._steps, self.padding, data_format="channels_last")
 
     def _native(self, inputs, kernel):
         if keras.backend.backend() != "tensorflow" or not _native_trains(self.compute_dtype):
             return self._convolve(inputs, kernel)
         # Keras would compile this with XLA on a CPU, because TensorFlow's own CPU code has no
         # gradient for groups. oneDNN's code, which TensorFlow uses in its place, has one.
-        return _tensorflow().nn.conv2d(inputs, kernel, self.strides, self.padding.upper())
+        return _tensorflow().nn.conv2d(inputs, kernel, self._steps, self.padding.upper())
 
     def _split(self, inputs, kernel, parts=None):
         parts = parts or self.groups
@@ -204,7 +211,21 @@ class BatchNorm(keras.layers.BatchNormalization):
     """
 
     def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+        for name, value in BATCH_NORM_IS.items():
+            if kwargs.get(name, value) != value:
+                raise ValueError(
+                    f"{name} of BatchNorm is always {value}: "
+                    f"for {kwargs[name]} use keras.layers.BatchNormalization."
+                )
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def build(self, input_shape):
+        if len(input_shape) != 4:
+            raise ValueError(
+                f"BatchNorm takes pictures, (batch, height, width, channels), and got the shape "
+                f"{tuple(input_shape)}: use keras.layers.BatchNormalization."
+            )
+        super().build(input_shape)
 
     def call(self, inputs, training=None):
         training = bool(training) and self.trainable  # frozen, it keeps to its running statistics

@@ -85,7 +85,7 @@ def examine(path: Path) -> Examination:
 def _decode(path, image_size):
     try:
         _require_content(path)
-        with _open(path) as image:
+        with open_image(path) as image:
             size = image.size
             _reduce(image, image_size)
             if image.width * image.height > MAX_PIXELS:
@@ -93,12 +93,12 @@ def _decode(path, image_size):
                 raise PhotoError(path, f"{too_large}: save it smaller, or as a plain JPEG")
             notes = list(_notes(path, image, size))
             image.load()
-            orientation = _orientation(image)
-            if orientation in UPRIGHT:
+            turn = UPRIGHT.get(orientation(image))
+            if turn is not None:
                 notes.append("turned upright, as its EXIF data ask")
-                image = image.transpose(UPRIGHT[orientation])
+                image = image.transpose(turn)
             square = ImageOps.fit(
-                _to_rgb(path, image), (image_size, image_size), Image.Resampling.BILINEAR
+                to_rgb(path, image), (image_size, image_size), Image.Resampling.BILINEAR
             )
             return np.array(square), notes
     except PhotoError:
@@ -119,7 +119,7 @@ def _require_content(path):
         raise PhotoError(path, "the file is empty (0 bytes)")
 
 
-def _open(path):
+def open_image(path):
     """Open the picture, which reads only its header.
 
     Pillow's own limit on pixels would come too early here: before a large JPEG can be reduced, and
@@ -162,14 +162,16 @@ def _notes(path, image, size):
         yield "animated, only its first frame is used"
 
 
-def _orientation(image):
+def orientation(image):
+    """The number in the EXIF data that says how the camera was held, or None (see ``UPRIGHT``)."""
     try:
         return image.getexif().get(ORIENTATION_TAG)
     except Exception:  # damaged EXIF data: the picture itself may be whole
         return None
 
 
-def _to_rgb(path, image):
+def to_rgb(path, image):
+    """The picture in 8-bit RGB, whatever its mode; ``path`` is for the error."""
     if image.mode[0] in "IF":  # 16 bits and more; Pillow's own conversion would cut off at 255
         values = np.asarray(image)
         if image.mode == "F" or values.min() < 0 or values.max() > 65535:
