@@ -4,7 +4,7 @@
 PYTHON = python3
 VENV_PYTHON = .venv/bin/python
 
-.PHONY: run test lab notebooks lint setup
+.PHONY: run test lab notebooks bench lint setup
 
 run: setup ## draw the sample, execute the six notebooks, write their pages to build/html
 	@$(VENV_PYTHON) -m resnext_helpers run
@@ -17,6 +17,11 @@ lab: setup ## JupyterLab, opened on the first notebook
 
 notebooks: setup ## execute the committed notebooks in place
 	@$(VENV_PYTHON) -m resnext_helpers notebooks
+
+bench: ## time the network beside its peers, in an environment with PyTorch; an hour
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@.venv-bench/bin/python benchmarks/speed.py
 
 lint: setup ## what the tests check of the code's form
 	@$(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check
