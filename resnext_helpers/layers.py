@@ -229,7 +229,9 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None):
         training = bool(training) and self.trainable  # frozen, it keeps to its running statistics
-        normalize = self._fused if keras.backend.backend() == "tensorflow" else self._in_steps
+        # TensorFlow's fused operation doesn't know 64 bits.
+        fused = keras.backend.backend() == "tensorflow" and self.compute_dtype != "float64"
+        normalize = self._fused if fused else self._in_steps
         outputs, mean, variance = normalize(inputs, training)
         if training:
             self.moving_mean.assign(mean)
@@ -249,15 +251,16 @@ class BatchNorm(keras.layers.BatchNormalization):
         )[:3]
 
     def _in_steps(self, inputs, training):
-        """The same for the other backends: normalise first, then take in the statistics."""
-        x = ops.cast(inputs, "float32")  # sums of squares overflow in float16
+        """The same in plain steps: normalise first, then take in the statistics."""
+        dtype = keras.backend.result_type(inputs.dtype, "float32")
+        x = ops.cast(inputs, dtype)  # sums of squares overflow in float16
         mean, variance = self.moving_mean.value, self.moving_variance.value
         if training:
             mean, variance = ops.moments(x, axes=(0, 1, 2))
         outputs = ops.batch_normalization(
             x, mean, variance, axis=-1, offset=self.beta, scale=self.gamma, epsilon=self.epsilon
         )
-        count = ops.cast(ops.prod(ops.shape(x)[:3]), "float32")
+        count = ops.cast(ops.prod(ops.shape(x)[:3]), dtype)
         unbiased = variance * count / ops.maximum(count - 1, 1)
         mean, variance = (
             old * self.momentum + new * (1 - self.momentum)

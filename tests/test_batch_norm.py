@@ -282,3 +282,13 @@ print("the same")
 def test_two_replicas_train_as_with_keras_layer():
     done = subprocess.run([sys.executable, "-c", TWO_REPLICAS], capture_output=True, text=True)
     assert done.stdout.strip() == "the same", done.stderr
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_64_bits_stay_64_bits(training):
+    x = np.random.default_rng(0).normal(size=(4, 3, 5, 2))
+    layer = layers.BatchNorm(dtype="float64")
+    output = layer(x, training=training)
+    mean, variance = (x.mean((0, 1, 2)), x.var((0, 1, 2))) if training else (0, 1)
+    assert output.dtype == "float64"
+    np.testing.assert_allclose(output, (x - mean) / np.sqrt(variance + 1e-5), rtol=0, atol=1e-12)

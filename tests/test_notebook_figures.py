@@ -14,7 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from resnext_helpers import plots, training
+from resnext_helpers import counting, plots, training
 from resnext_helpers.commands.notebook_runner import NAMES
 from resnext_helpers.settings import PROJECT
 
@@ -98,17 +98,27 @@ def test_histograms(draw):
     assert f"spread {scaled.std():.1f}" in alt
 
 
-def test_times(draw):
-    contestants = {"standard": 0, "Keras": 0, "split": 0, "merged": 0}
-    forward = {"standard": 4.0, "Keras": 13.0, "split": 7.0, "merged": 2.0}
-    training_ms = {"standard": 13.0, "Keras": 2500.0, "split": 8.5, "merged": 8.0}
-    names = {"contestants": contestants, "forward_ms": forward, "training_ms": training_ms}
-    figure, alt = draw("03", "time-figure", **names)
-    for line, times in zip(figure.axes[0].lines, (forward, training_ms), strict=True):
-        assert list(line.get_xdata()) == list(times.values())
-        assert list(line.get_ydata()) == list(times)
-    assert "2,500.0" in texts(figure.axes[0])
-    assert "Keras, output and gradients: 2,500.0" in alt
+def test_speed_by_groups(draw):
+    names = {
+        "tf": SimpleNamespace(random=SimpleNamespace(normal=np.zeros)),
+        "layers": SimpleNamespace(GroupedConv2D=lambda groups: groups),
+        "counting": counting,
+        "size": {},
+        "x": np.zeros((8, 16, 16, 128)),
+        "program": lambda function: lambda x: None,
+        "measure": lambda programs, repeats: dict.fromkeys(programs, 2.0),  # milliseconds
+    }
+    figure, alt = draw("03", "speed-by-groups", **names)
+    # By hand: 8 feature maps, 16 x 16 pixels, 3 x 3 x 128 / G x 128 multiply-adds each, in 2 ms.
+    standard = 8 * 16 * 16 * 3 * 3 * 128 * 128 / 0.002 / 1e9
+    wanted = [1024**3 / 0.002 / 1e9, *(standard / groups for groups in (1, 2, 4, 8, 16, 32))]
+    (axis,) = figure.axes
+    heights = [bar.get_height() for bar in axis.containers[0]]
+    assert heights == pytest.approx(wanted, abs=0.05)
+    names = [label.get_text() for label in axis.get_xticklabels()]
+    assert names == ["matrices", "128", "64", "32", "16", "8", "4"]
+    assert texts(axis) == [f"{height:,}" for height in heights]
+    assert "'128': 151.0" in alt
 
 
 # Xie et al. (2017), Table 3 and Section 5.1: top-1 error in %.
