@@ -80,8 +80,8 @@ class GroupedConv2D(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(
             kernel_initializer or default_kernel_initializer()
         )
-        # On a machine with a GPU, Keras compiles a model with XLA if all its layers allow it, even if
-        # the GPU is hidden. On the CPU XLA would replace oneDNN's convolutions by slower ones.
+        # Where there is a GPU, even a hidden one, Keras compiles a model with XLA if all its layers
+        # allow it. On the CPU XLA would replace oneDNN's convolutions by slower ones.
         self.supports_jit = not _tensorflow_on_cpu()
 
     def build(self, input_shape):
