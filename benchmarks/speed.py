@@ -14,6 +14,7 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -37,11 +38,13 @@ class Worker:
     """A contender at work in its own process."""
 
     def __init__(self, name, size, batch):
+        # A pipe that nobody reads would fill up, and the contender would wait for ever.
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (``__exit__`` closes it)
         self.process = subprocess.Popen(
             [sys.executable, HERE / "contenders.py", name, str(size), str(batch)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self.log,
             text=True,
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
@@ -53,6 +56,7 @@ class Worker:
     def __exit__(self, *exception):
         self.process.kill()
         self.process.communicate()
+        self.log.close()
 
     def ask(self, word):
         self.process.stdin.write(f"{word}\n")
@@ -62,7 +66,8 @@ class Worker:
     def _number(self):
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"A contender stopped:\n{self.process.stderr.read()[-3000:]}")
+            self.log.seek(0)
+            raise SystemExit(f"A contender stopped:\n{self.log.read()[-3000:]}")
         return float(line)
 
 
@@ -166,7 +171,7 @@ def main():
     results["pipeline"] = {str(size): input_pipeline(size) for size in (64, 224)}
     results["matmul_size"] = MATMUL_SIZE
     (HERE / "speed.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    import report
+    import report  # not above: it imports TensorFlow, which the timing does without
 
     report.write(results, HERE)
 

@@ -38,7 +38,7 @@ class GroupedConv2D(keras.layers.Layer):
             ``"merged"``: neighbouring groups share one convolution whose kernel is zero where
             a filter would see another group;
             ``"auto"``: native, or merged where TensorFlow can't train with its own (on a CPU
-            without oneDNN, or in float16).
+            without oneDNN, or in float16 or float64).
 
     Raises:
         ValueError: a group would be empty or unequal, or an argument isn't one of those above.
@@ -101,7 +101,7 @@ class GroupedConv2D(keras.layers.Layer):
         implementation = self.implementation
         if implementation == "auto":
             implementation = "native" if _native_trains(self.compute_dtype) else "merged"
-        if self.kernel_size == (1, 1):
+        if self._steps != self.strides:
             # A 1×1 kernel sees one pixel in each stride, so the others can go first. They must:
             # oneDNN's filter gradient for few channels would write outside its memory.
             inputs = inputs[:, :: self.strides, :: self.strides]
