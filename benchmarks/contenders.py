@@ -65,9 +65,10 @@ class KerasGroups(Course):
         import keras
 
         from resnext_helpers import layers, models
+        from resnext_helpers.batch_norm import BatchNorm
 
         def plain(layer):
-            if isinstance(layer, layers.BatchNorm):
+            if isinstance(layer, BatchNorm):
                 return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=layer.name)
             if isinstance(layer, layers.GroupedConv2D):
                 return self.grouped_convolution(keras, layer)

@@ -16,6 +16,7 @@ MAIN = (224, 8)  # the article's picture size and batch
 
 def write(results, folder):
     """RESULTS.md and its plot, from the results that speed.py gathered (see speed.json)."""
+    plots.use_style()
     picture = training_speed(results)
     picture.save(folder / "speed.png")
     parts = [head(results), summary(results), f"![{picture.alt}](speed.png)", all_settings(results)]

@@ -7,7 +7,8 @@ way of Keras' functional models. Layer names follow torchvision's: its ``layer1.
 
 from keras import layers
 
-from resnext_helpers.layers import BatchNorm, GroupedConv2D, default_kernel_initializer
+from resnext_helpers.batch_norm import BatchNorm
+from resnext_helpers.layers import GroupedConv2D, default_kernel_initializer
 
 
 def stem(x):

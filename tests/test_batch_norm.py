@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from resnext_helpers import layers
+from resnext_helpers.batch_norm import BatchNorm
 
 MOMENTUM, EPSILON = 0.9, 1e-5
 SHAPE = (3, 4, 5, 6)
@@ -28,7 +28,7 @@ def pictures(policy="float32", shape=SHAPE, seed=7):
     return tf.cast(x, keras.DTypePolicy(policy).compute_dtype)
 
 
-def batch_norm(kind=layers.BatchNorm, **arguments):
+def batch_norm(kind=BatchNorm, **arguments):
     layer = kind(momentum=MOMENTUM, epsilon=EPSILON, **arguments)
     layer.build((None, None, None, SHAPE[-1]))
     layer.set_weights(list(FIRST.values()))
@@ -146,7 +146,7 @@ def test_gradients_are_those_of_keras(policy, wrap, training, trainable):
         step = wrap(lambda x: output_and_gradients(layer, x, training))
         return step(x)
 
-    ours = numbers(layers.BatchNorm)
+    ours = numbers(BatchNorm)
     keras_own = numbers(keras.layers.BatchNormalization)
     assert ours[1].dtype == x.dtype
     assert ours[2].dtype == ours[3].dtype == "float32"
@@ -203,14 +203,14 @@ def test_a_function_takes_pictures_of_any_size():
 
 
 def test_its_numbers_are_the_references():
-    layer = layers.BatchNorm()
+    layer = BatchNorm()
     assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
 
 
 @POLICIES
 def test_a_saved_model_comes_back(policy, tmp_path):
     inputs = keras.Input((None, None, SHAPE[-1]))
-    layer = layers.BatchNorm(
+    layer = BatchNorm(
         momentum=0.8, epsilon=0.1, gamma_initializer="zeros", dtype=policy, name="norm"
     )
     model = keras.Model(inputs, layer(inputs))
@@ -220,7 +220,7 @@ def test_a_saved_model_comes_back(policy, tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
 
     again = loaded.get_layer("norm")
-    assert type(again) is layers.BatchNorm
+    assert type(again) is BatchNorm
     assert again.get_config() == layer.get_config()
     assert (again.momentum, again.epsilon) == (0.8, 0.1)
     assert isinstance(again.gamma_initializer, keras.initializers.Zeros)
@@ -235,9 +235,9 @@ def test_a_saved_model_comes_back(policy, tmp_path):
 def test_what_is_no_picture_is_refused(shape):
     message = r"takes pictures, .* got the shape \(.*6\): use keras.layers.BatchNormalization"
     with pytest.raises(ValueError, match=message):
-        layers.BatchNorm()(np.zeros(shape, "float32"))
+        BatchNorm()(np.zeros(shape, "float32"))
     with pytest.raises(ValueError, match=message):  # before a model is trained, not in ``fit``
-        layers.BatchNorm()(keras.Input(shape[1:]))
+        BatchNorm()(keras.Input(shape[1:]))
 
 
 @pytest.mark.parametrize(
@@ -245,14 +245,14 @@ def test_what_is_no_picture_is_refused(shape):
 )
 def test_what_it_cannot_do_is_refused(argument):
     with pytest.raises(ValueError, match=r"of BatchNorm is always .* keras.layers.BatchNormal"):
-        layers.BatchNorm(**argument)
+        BatchNorm(**argument)
 
 
 # The two devices must be made before TensorFlow starts, so in a process of their own.
 TWO_REPLICAS = """
 import resnext_helpers
 import keras, numpy as np, tensorflow as tf
-from resnext_helpers import layers
+from resnext_helpers.batch_norm import BatchNorm
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_visible_devices(cpu)
@@ -268,7 +268,7 @@ def after_two_steps(kind):
     return model.get_weights()
 
 ours, keras_own = (
-    after_two_steps(kind) for kind in (layers.BatchNorm, keras.layers.BatchNormalization)
+    after_two_steps(kind) for kind in (BatchNorm, keras.layers.BatchNormalization)
 )
 # Each replica sees 4 of the pictures, 64 pixels. Keras' variance is divided by 64, ours by 63.
 past = 0.9**2
@@ -287,7 +287,7 @@ def test_two_replicas_train_as_with_keras_layer():
 @pytest.mark.parametrize("training", [True, False])
 def test_64_bits_stay_64_bits(training):
     x = np.random.default_rng(0).normal(size=(4, 3, 5, 2))
-    layer = layers.BatchNorm(dtype="float64")
+    layer = BatchNorm(dtype="float64")
     output = layer(x, training=training)
     mean, variance = (x.mean((0, 1, 2)), x.var((0, 1, 2))) if training else (0, 1)
     assert output.dtype == "float64"

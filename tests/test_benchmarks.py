@@ -1,10 +1,13 @@
 """The speed benchmark times what it says, and RESULTS.md says what it measured."""
 
+import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -123,3 +126,44 @@ def test_the_limit_is_the_operations_over_the_matrix_products_rate():
     assert report.gflops_a_second(made_up()) == pytest.approx(2 * 1000**3 / 0.1 / 1e9)
     share = report.share_of_limit(made_up())
     assert share == pytest.approx(report.gflop(224, 8) / 20 / 2)
+
+
+def test_results_are_what_was_measured(tmp_path):
+    results = json.loads((FOLDER / "speed.json").read_text(encoding="utf-8"))
+    assert {(heat["size"], heat["batch"], heat["peer"]) for heat in results["heats"]} == {
+        (size, batch, peer) for size, batch in speed.SETTINGS for peer in speed.PEERS
+    }
+    report.write(results, tmp_path)
+    written = (FOLDER / "RESULTS.md").read_text(encoding="utf-8")
+    assert written == (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    assert (FOLDER / "speed.png").exists()
+
+
+def test_what_the_readme_says_of_the_speed_is_in_the_results():
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    written = (FOLDER / "RESULTS.md").read_text(encoding="utf-8")
+    training, _, keras = re.findall(r"\| ([\d.×/]+) (?:its|of its) time \|", written)
+    assert f"took {training} the time of torchvision's" in " ".join(readme.split())
+    assert f"{keras} of that with Keras' own layer" in " ".join(readme.split())
+    (words,) = re.findall(r"!\[(Bars: .*)\]\(speed.png\)", written)
+    assert f"![{words}](benchmarks/speed.png)" in readme
+
+
+def test_the_speeds_in_notebook_01_are_the_measured_ones():
+    notebook = nbformat.read(FOLDER.parent / "notebooks" / "01_gpu_setup.ipynb", 4)
+    (cell,) = [cell for cell in notebook.cells if cell.id == "minutes"]
+    names = {}
+    exec(cell.source, names)
+    results = json.loads((FOLDER / "speed.json").read_text(encoding="utf-8"))
+
+    def photographs_a_second(size, peer, who):
+        heats = [heat for heat in results["heats"] if report.setting(heat) == (size, 8)]
+        (seconds,) = [heat[who]["train"] for heat in heats if heat["peer"] == peer]
+        return pytest.approx(8 / seconds, rel=0.1)
+
+    keras = "Keras Conv2D(groups=32)"
+    assert list(names["photographs_a_second"].values()) == [
+        photographs_a_second(64, keras, "course"),
+        photographs_a_second(224, keras, "course"),
+        photographs_a_second(224, keras, keras),
+    ]

@@ -18,6 +18,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from resnext_helpers import layers
+from resnext_helpers.batch_norm import BatchNorm
 
 WAYS = ("native", "split", "merged", "auto")
 DTYPES = ("float32", "bfloat16", "float16")
@@ -269,7 +270,7 @@ def test_xla_computes_the_same(way, dtype):
 def test_a_graph_with_its_neighbours_too(case, way, training, zeros_around):
     """In a graph, TensorFlow joins padding, convolution, batch norm and ReLU, as it sees fit."""
     assume(way != "native" or layers._native_trains("float32"))
-    layer, norm = built(case, way), layers.BatchNorm()
+    layer, norm = built(case, way), BatchNorm()
     parts = [keras.layers.ZeroPadding2D(zeros_around), layer, norm, keras.layers.ReLU()]
     random = np.random.default_rng(0)
     layer.set_weights([random.normal(size=layer.kernel.shape)])
@@ -303,6 +304,7 @@ TWO_REPLICAS = """
 import resnext_helpers
 import keras, numpy as np, tensorflow as tf
 from resnext_helpers import layers
+from resnext_helpers.batch_norm import BatchNorm
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_visible_devices(cpu)

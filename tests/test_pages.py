@@ -32,6 +32,15 @@ def page(tmp_path):
             "display_data",
             {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "HBox()"},
         ),
+        nbformat.v4.new_output(
+            "display_data",
+            {
+                "application/vnd.jupyter.widget-view+json": {"model_id": "2"},
+                "image/png": PNG.decode(),
+                "text/plain": "a panel",
+            },
+            metadata={"image/png": {"alt": "A panel's picture"}},
+        ),
     ]
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_markdown_cell(text, id="title"), cell]
@@ -55,7 +64,11 @@ def test_a_page_loads_nothing(page):
 
 
 def test_a_page_keeps_the_text_for_each_picture(page):
-    assert [image["alt"] for image in page.find_all("img")] == ["a bird", 'Two "lines", 1 < 2']
+    assert [image["alt"] for image in page.find_all("img")] == [
+        "a bird",
+        'Two "lines", 1 < 2',
+        "A panel's picture",  # of an explorer, whose widget doesn't run here
+    ]
 
 
 def test_a_widget_leaves_its_text(page):
