@@ -1,0 +1,112 @@
+"""The frame around every explorer: controls, a picture, and the picture's numbers as a table."""
+
+import base64
+import html
+import io
+from numbers import Integral, Real
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+from PIL import Image
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+_WIDE = {"description_width": "initial"}
+
+
+class Panel:
+    """Controls that draw a picture anew; a notebook shows it as a cell's last value.
+
+    Where widgets don't run (a code host, a notebook that isn't trusted yet, an HTML page), the
+    picture and the table of the first values stand in their place.
+
+    Args:
+        draw: takes the controls' values by name, and returns a ``Picture`` whose ``data`` is the
+            table, or raises a ``ValueError`` whose message is shown instead.
+        controls: ipywidgets by the names of ``draw``'s arguments; each with a ``description``.
+
+    Attributes:
+        controls: the controls by name.
+        picture: the ``Picture`` that is shown, or None where the values have none.
+        message: why there is none, or "".
+    """
+
+    def __init__(self, draw, **controls):
+        self._draw = draw
+        self.controls = controls
+        self._shown = widgets.HTML()
+        for control in controls.values():
+            control.style = {**control.style.get_state(), **_WIDE}
+            control.observe(self._update, "value")
+        self._box = widgets.VBox([*controls.values(), self._shown])
+        self._update()
+
+    def _update(self, _change=None):
+        values = {name: control.value for name, control in self.controls.items()}
+        try:
+            self.picture, self.message = self._draw(**values), ""
+            self._shown.value = _image(self.picture) + table(self.picture.data)
+        except ValueError as error:
+            self.picture, self.message = None, str(error)
+            self._shown.value = f'<p role="alert">{html.escape(self.message)}</p>'
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        live = self._box._repr_mimebundle_()
+        live = live[0] if isinstance(live, tuple) else live
+        if self.picture is None:
+            return {WIDGET: live[WIDGET], "text/plain": self.message}, {}
+        text = "\n".join([self.picture.alt, *map(": ".join, rows(self.picture.data))])
+        bundle = {WIDGET: live[WIDGET], "image/png": static(self.picture), "text/plain": text}
+        return bundle, {"image/png": {"alt": text}}
+
+
+def rows(data):
+    """The numbers of a picture as pairs of texts; what isn't a number or a text is left out."""
+    texts = {name: _text(value) for name, value in data.items()}
+    return [(name.replace("_", " "), text) for name, text in texts.items() if text is not None]
+
+
+def _text(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Integral):
+        return f"{value:,}"
+    if isinstance(value, Real):
+        return f"{value:,.4g}"
+    return value if isinstance(value, str) else None
+
+
+def table(data):
+    """The numbers of a picture as an HTML table."""
+    lines = [
+        f'<tr><th scope="row" style="text-align: left; padding-right: 2em">{html.escape(name)}</th>'
+        f"<td>{html.escape(text)}</td></tr>"
+        for name, text in rows(data)
+    ]
+    return f'<table style="font-size: 1.1em">{"".join(lines)}</table>'
+
+
+def _image(picture):
+    source = base64.b64encode(picture.png).decode()
+    return f'<img alt="{html.escape(picture.alt)}" src="data:image/png;base64,{source}">'
+
+
+def static(picture):
+    """The picture with its table drawn below it, as the bytes of a PNG file."""
+    above = Image.open(io.BytesIO(picture.png)).convert("RGB")
+    lines = rows(picture.data)
+    if not lines:
+        return picture.png
+    figure = Figure((above.width / 100, 0.3 * len(lines) + 0.2), dpi=100)
+    for i, (name, text) in enumerate(lines):
+        height = 1 - (i + 0.7) / (len(lines) + 0.7)
+        figure.text(0.02, height, name, va="center", weight="bold")
+        figure.text(0.5, height, text, va="center")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    below = Image.open(drawn).convert("RGB")
+    both = Image.new("RGB", (above.width, above.height + below.height), "white")
+    both.paste(above, (0, 0))
+    both.paste(below, (0, above.height))
+    small = io.BytesIO()
+    both.quantize().save(small, "PNG", optimize=True)
+    return small.getvalue()
