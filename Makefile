@@ -4,7 +4,7 @@
 PYTHON = python3
 VENV_PYTHON = .venv/bin/python
 
-.PHONY: run test lab notebooks bench lint setup
+.PHONY: run test lab notebooks slides bench lint setup
 
 run: setup ## draw the sample, execute the six notebooks, write their pages to build/html
 	@$(VENV_PYTHON) -m resnext_helpers run
@@ -17,6 +17,9 @@ lab: setup ## JupyterLab, opened on the first notebook
 
 notebooks: setup ## execute the committed notebooks in place
 	@$(VENV_PYTHON) -m resnext_helpers notebooks
+
+slides: setup ## the committed notebooks as slide decks, in build/slides
+	@$(VENV_PYTHON) -m resnext_helpers slides
 
 bench: ## time the network beside its peers, in an environment with PyTorch; an hour
 	@$(PYTHON) -m venv .venv-bench

@@ -4,6 +4,7 @@ This file lies here, not in ``tests/``, so that it also holds for ``pytest noteb
 """
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -18,10 +19,15 @@ _runs = tempfile.TemporaryDirectory(prefix="resnext-runs-")
 os.environ.pop("MPLBACKEND", None)
 os.environ["MPLCONFIGDIR"] = str(Path(_runs.name) / "matplotlib")  # as on a new machine
 os.environ.update(kernel_environment(**pinned_settings(Path(_runs.name))))
+# Every kernel looks at the figures that its notebook draws.
+os.environ["IPYTHONDIR"] = str(Path(_runs.name) / "ipython")
 
 
 def pytest_configure(config):
     sample_birds.draw(SAMPLE)
+    at_start = Path(os.environ["IPYTHONDIR"]) / "profile_default" / "startup"
+    at_start.mkdir(parents=True)
+    shutil.copy(Path(__file__).parent / "tests" / "figure_guard.py", at_start)
 
 
 def pytest_unconfigure(config):

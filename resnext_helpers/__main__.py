@@ -25,13 +25,14 @@ def run(options: argparse.Namespace) -> None:
 
 
 def notebooks(options: argparse.Namespace) -> None:
-    """Execute the committed notebooks in place, and renew the pictures in README.md."""
-    from resnext_helpers.commands import notebook_runner, readme_pictures
+    """Execute the committed notebooks in place, and renew what other pages take from them."""
+    from resnext_helpers.commands import gathered, notebook_runner, readme_pictures
 
     changed = notebook_runner.rewrite(notebook_runner.find(options.names), options.refresh)
     names = ", ".join(path.name for path in changed)
     print(f"Rewritten: {names}." if names else "No notebook changed.")
     readme_pictures.write()
+    gathered.write()
 
 
 def lab(options: argparse.Namespace) -> None:
@@ -41,6 +42,13 @@ def lab(options: argparse.Namespace) -> None:
     first = "/lab/tree/notebooks/01_gpu_setup.ipynb"
     folder = f"--ServerApp.root_dir={PROJECT}"
     jupyterlab(["--ip=127.0.0.1", folder, f"--LabApp.default_url={first}"])
+
+
+def slides(options: argparse.Namespace) -> None:
+    """Write the committed notebooks as slide decks to build/slides."""
+    from resnext_helpers.commands import notebook_runner, slides
+
+    slides.write(notebook_runner.find(options.names))
 
 
 def check_data(options: argparse.Namespace) -> int:
@@ -78,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also replace the outputs that differ on each run (times, losses)",
     )
+    command = add(slides)
+    command.add_argument("names", nargs="*", metavar="NAME", help="such as 03; none means all six")
     command = add(check_data, "check-data")
     command.add_argument("folder", type=Path, metavar="DIR", help="holds one folder a class")
     return parser

@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 
 MAX_TURN = math.radians(10)
-MAX_ZOOM = 0.1
+MAX_ZOOM = 0.1  # as a share of what is seen
 MAX_SHIFT = 0.1  # as a share of the width and of the height
 MAX_LIGHT = 0.2  # for brightness and for contrast
 
@@ -24,27 +24,50 @@ def augment(images, seed) -> tf.Tensor:
     Returns:
         ``float32``, the same shape and range.
     """
-    images = tf.cast(images, tf.float32)
     turn, zoom, right, down, mirror, brightness, contrast = tf.unstack(
         tf.random.stateless_uniform((7, tf.shape(images)[0]), (seed, 0), minval=-1.0, maxval=1.0)
     )
-    moved = _move(
+    return vary(
         images,
-        MAX_TURN * turn,
-        1 + MAX_ZOOM * zoom,
-        MAX_SHIFT * right,
-        MAX_SHIFT * down,
-        tf.where(mirror < 0, -1.0, 1.0),
+        mirror=mirror < 0,
+        turn=MAX_TURN * turn,
+        view=1 + MAX_ZOOM * zoom,
+        right=MAX_SHIFT * right,
+        down=MAX_SHIFT * down,
+        brightness=1 + MAX_LIGHT * brightness,
+        contrast=1 + MAX_LIGHT * contrast,
     )
-    return _relight(moved, 1 + MAX_LIGHT * brightness, 1 + MAX_LIGHT * contrast)
 
 
-def _move(images, turn, zoom, right, down, mirror):
+def vary(images, *, mirror, turn, view, right, down, brightness, contrast) -> tf.Tensor:
+    """Change each picture by the given amounts, as if the camera had moved and the light changed.
+
+    Args:
+        images: pixels 0..255, ``(batch, height, width, 3)``.
+        mirror: whether left and right change places; like all amounts below one value a picture,
+            ``(batch,)``.
+        turn: how far the thing in the picture turns to the left, in radians.
+        view: how much the camera sees, as a share of the width: 0.5 makes everything twice as
+            large.
+        right: how far the camera moves to the right, as a share of the width.
+        down: how far it moves down, as a share of the height.
+        brightness: the factor for the picture's mean.
+        contrast: the factor for each value's distance from the mean.
+
+    Returns:
+        ``float32``, the same shape and range.
+    """
+    images = tf.cast(images, tf.float32)
+    moved = _move(images, turn, view, right, down, tf.where(mirror, -1.0, 1.0))
+    return _relight(moved, brightness, contrast)
+
+
+def _move(images, turn, view, right, down, mirror):
     """All movements in one pass, so that the picture is blurred only once."""
     height, width = (tf.cast(size, tf.float32) for size in tf.unstack(tf.shape(images)[1:3]))
     # The output pixel (x, y) shows the input at (ax·x + bx·y + cx, ay·x + by·y + cy).
-    ax, bx = mirror * zoom * tf.cos(turn), -mirror * zoom * tf.sin(turn)
-    ay, by = zoom * tf.sin(turn), zoom * tf.cos(turn)
+    ax, bx = mirror * view * tf.cos(turn), -mirror * view * tf.sin(turn)
+    ay, by = view * tf.sin(turn), view * tf.cos(turn)
     # But for the shift, the middle of the picture stays where it is.
     x, y = (width - 1) / 2, (height - 1) / 2
     cx = x - ax * x - bx * y + right * width

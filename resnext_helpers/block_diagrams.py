@@ -1,7 +1,6 @@
 """Drawings of residual blocks: two blocks to scale, and the three forms of one ResNeXt block.
 
-Xie et al. (2017) show the same things in their Figures 1 and 3; these drawings are our own. The
-weights in them are counted on built layers.
+They are our own, after Figures 1 and 3 of Xie et al. (2017); weights are counted on built layers.
 """
 
 from dataclasses import dataclass
@@ -58,14 +57,14 @@ def side_by_side(blocks):
     Returns:
         A ``Picture``; ``weights`` in its data has the weights of each convolution, by title.
     """
-    figure, axes = plt.subplots(1, len(blocks), figsize=(4.7 * len(blocks), 6.4), squeeze=False)
+    figure, axes = plt.subplots(1, len(blocks), figsize=(3.7 * len(blocks), 5), squeeze=False)
     weights, sentences = {}, []
     for axis, (title, model) in zip(axes.flat, blocks.items(), strict=True):
         steps = convolutions(model)
         weights[title] = [step.weights for step in steps]
         words = ", ".join(f"{_name(s)} from {s.channels_in} to {s.channels_out}" for s in steps)
         sentences.append(f"{title}: {words}; {sum(weights[title]):,} weights in all.")
-        _draw_block(axis, title, steps)
+        draw_block(axis, title, steps)
     alt = "Residual blocks from top to bottom, as wide as their channels. " + " ".join(sentences)
     return Picture(figure, alt, weights=weights)
 
@@ -112,12 +111,12 @@ def three_forms(paths=32, width=4, channels=256):
         A ``Picture``; its data has ``paths``, ``width`` and ``channels``.
     """
     merged = paths * width
-    figure, axes = plt.subplots(1, 3, figsize=(9.6, 7.2))
-    titles = "(a) split, transform,\nmerge", "(b) early\nconcatenation", "(c) grouped\nconvolution"
+    figure, axes = plt.subplots(1, 3, figsize=(9.6, 5))
+    titles = "(a) split, transform, merge", "(b) early concatenation", "(c) grouped convolution"
     for axis, title in zip(axes, titles, strict=True):
         axis.set(xlim=(0, 3.05), ylim=(-0.95, 7.05))
         axis.axis("off")
-        axis.set_title(title, fontsize=14)
+        axis.set_title(title, fontsize=13)
         _draw_frame(axis, channels)
 
     first, middle = f"1×1\n{channels}→{width}", f"3×3\n{width}→{width}"
@@ -203,11 +202,14 @@ def _name(step):
     return name if step.groups == 1 else f"{name} in {step.groups} groups"
 
 
-def _draw_block(axis, title, steps):
-    """One block from top to bottom: shapes in the middle, words right, the shortcut left."""
+def draw_block(axis, title, steps):
+    """One block from top to bottom: shapes in the middle, words right, the shortcut left.
+
+    ``steps`` are its ``Convolution``; the words need an ``axis`` of about 3.5 by 5 inches.
+    """
     bottom = -_STEP * len(steps)
     plus = bottom - 0.75
-    axis.set(xlim=(-1.45, 3.3), ylim=(plus - 1.0, 0.5))
+    axis.set(xlim=(-1.5, 3.2), ylim=(plus - 0.8, 0.4))
     axis.axis("off")
     axis.set_title(f"{title}\n{sum(step.weights for step in steps):,} weights", fontsize=15)
     axis.plot([0, 0], [0, plus - 0.6], zorder=0, **_LINE)
@@ -236,7 +238,8 @@ def _draw_step(axis, top, step, widest, color, hatch):
     axis.add_patch(Polygon(corners, facecolor=color, edgecolor="black", hatch=hatch))
     for group in range(1, step.groups):
         x = -above + 2 * above * group / step.groups
-        axis.plot([x, x], [low, high], color="black", linewidth=0.8)
+        style = {"color": "black", "snap": False}  # or many lines would clump together
+        axis.plot([x, x], [low, high], linewidth=0.8 * min(1, (32 / step.groups) ** 2), **style)
     text = f"{_name(step)}\n{step.channels_in} → {step.channels_out}\n{step.weights:,} weights"
     axis.text(1.15, (high + low) / 2, text, va="center", fontsize=13, linespacing=1.3)
 

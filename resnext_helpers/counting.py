@@ -45,6 +45,15 @@ def template_block_parameters(cardinality, width_per_group, channels=256):
     return cardinality * (channels * d + 3 * 3 * d * d + d * channels)
 
 
+def width_at_equal_price(cardinality):
+    """The width of a path whose block comes nearest to the ResNet block's 69,632 weights.
+
+    For the paper's cardinalities these are the widths of its Table 2.
+    """
+    price = template_block_parameters(1, 64)
+    return min(range(1, 65), key=lambda d: abs(template_block_parameters(cardinality, d) - price))
+
+
 @dataclass(frozen=True)
 class Convolution:
     """One square convolution: its channels, its kernel's side, its output's side and its groups."""

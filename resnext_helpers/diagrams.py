@@ -7,6 +7,7 @@ Every line and every filled square comes from a boolean array ``feeds`` of shape
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.collections import LineCollection
 from matplotlib.patches import Patch, Rectangle
 
 from resnext_helpers.plots import CYCLE, Picture
@@ -14,27 +15,30 @@ from resnext_helpers.plots import CYCLE, Picture
 LINE_STYLES = ["-", "--", "-.", ":"]  # the second cue beside a group's colour
 DEAD = "#767676"
 ZEROS = {"facecolor": "#E8E8E8", "edgecolor": DEAD, "hatch": "..."}
-READABLE = 16  # up to so many channels, a square of the table has room for a number
+READABLE = 16  # up to so many channels, there is room for a number on each
+WIDEST = 11  # inches
+GAP = 0.5  # between two groups, in steps from channel to channel
 
 
 def connections(panels):
-    """Input channels on the left, output channels on the right, a line where one feeds the other.
+    """Input channels above, output channels below, a line where one feeds the other.
 
-    Each group has a colour, a line style and a label. An input channel that feeds nothing is grey,
-    with a broken edge and the word "dead".
+    Each group has a colour and a line style, and up to 16 channels also have their numbers and
+    their groups' names. An input channel that feeds nothing is grey, with a broken edge and the
+    word "dead".
 
     Args:
-        panels: ``(feeds, groups)`` by title, one drawing each; about ten channels are readable.
+        panels: ``(feeds, groups)`` by title, one drawing each, side by side.
 
     Returns:
         A ``Picture``; ``data["pairs"]`` holds the set of drawn ``(input, output)`` pairs by title.
     """
-    largest = max(max(feeds.shape) for feeds, _ in panels.values())
-    size = (4.8 * len(panels), 1.6 + 0.48 * largest)
-    figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False)
-    alt = "Input channels on the left, output channels on the right, lines between them."
+    longest = max(max(_places(n, groups)) for feeds, groups in panels.values() for n in feeds.shape)
+    width = min(WIDEST, len(panels) * max(4.2, 1.8 + 0.7 * longest))
+    figure, axes = plt.subplots(1, len(panels), figsize=(width, 3.7), squeeze=False)
+    alt = "Input channels above, output channels below, lines between them."
     for axis, (title, (feeds, groups)) in zip(axes.flat, panels.items(), strict=True):
-        _draw_connections(axis, feeds, groups)
+        _draw_connections(axis, feeds, groups, inches=width / len(panels) - 1)
         axis.set_title(f"{title}\n{feeds.sum()} connections")
         alt += f" {title}: {feeds.sum()} lines; {_in_words(feeds)}."
     pairs = {title: _pairs(feeds) for title, (feeds, _) in panels.items()}
@@ -58,7 +62,7 @@ def kernel_matrix(feeds, groups, *, blocks=None, title=""):
     """
     channels, filters = feeds.shape
     computed = np.zeros_like(feeds)
-    figure, axis = plt.subplots(figsize=(6.4, 6.0))
+    figure, axis = plt.subplots(figsize=(9.4 if blocks else 5.4, 4.9))
     for block in range(blocks or 0):
         rows, columns = _span(block, blocks, channels), _span(block, blocks, filters)
         computed[rows, columns] = True
@@ -85,34 +89,52 @@ def kernel_matrix(feeds, groups, *, blocks=None, title=""):
     return Picture(figure, alt, filled=filled, hatched=hatched)
 
 
-def _draw_connections(axis, feeds, groups):
-    channels, filters = feeds.shape
-    left, right = _heights(channels, groups), _heights(filters, groups)
+def _draw_connections(axis, feeds, groups, inches):
+    """Draw one panel; ``inches`` is about how long its rows of channels are."""
+    # Both rows are equally long, so that a group's outputs stand below its inputs.
+    above, below = (_places(n, groups) / max(1, _places(n, groups)[-1]) for n in feeds.shape)
+    readable = max(feeds.shape) <= READABLE
+    lines = [[] for _ in range(groups)]
     for i, o in sorted(_pairs(feeds)):
-        group = _group(i, channels, groups)
-        style = LINE_STYLES[group % len(LINE_STYLES)]
-        width = 1.2 if groups == 1 else 2.2
-        axis.plot([0, 1], [left[i], right[o]], style, color=_color(group), lw=width, zorder=1)
-    for channel, y in enumerate(left):
-        color = _color(_group(channel, channels, groups))
-        _draw_channel(axis, 0, y, channel, color, dead=not feeds[channel].any())
-    for channel, y in enumerate(right):
-        _draw_channel(axis, 1, y, channel, _color(_group(channel, filters, groups)))
-    for group in range(groups if groups > 1 else 0):
-        y = np.mean(right[_span(group, groups, filters)])
-        axis.text(1.1, y, f"group {group + 1}", ha="left", va="center_baseline")
-    axis.text(0, 0.75, "input", ha="center")
-    axis.text(1, 0.75, "output", ha="center")
-    axis.set(xlim=(-0.3, 1.45), ylim=(min(left[-1], right[-1]) - 0.5, 1.2))
+        lines[_group(i, len(above), groups)].append([(above[i], 1), (below[o], 0)])
+    for group, segments in enumerate(lines):
+        style = {"color": _color(group), "linestyle": LINE_STYLES[group % len(LINE_STYLES)]}
+        style["linewidth"] = 0.6 if not readable else 1.2 if groups == 1 else 2.2
+        # Thousands of smoothed lines would take seconds.
+        axis.add_collection(LineCollection(segments, antialiased=readable, zorder=1, **style))
+    _draw_channels(axis, above, 1, groups, readable, dead=~feeds.any(axis=1))
+    _draw_channels(axis, below, 0, groups, readable, dead=np.zeros(len(below), bool))
+    turned = inches / groups < 0.8  # a group's name is longer than the group is wide
+    if readable and groups > 1:
+        _name_groups(axis, below, groups, rotation=90 if turned else 0)
+    for y, name in ((1, "input"), (0, "output")):
+        axis.annotate(
+            name, (0, y), (-20, 0), textcoords="offset points", ha="right", va="center_baseline"
+        )
+    axis.set(xlim=(-0.07, 1.07), ylim=(-0.8 if readable and turned else -0.4, 1.35))
     axis.axis("off")
 
 
-def _draw_channel(axis, x, y, number, color, dead=False):
-    edge = {"edgecolor": DEAD, "linestyle": "--"} if dead else {"edgecolor": color}
-    axis.scatter(x, y, s=480, facecolor="white", linewidth=2.5, **edge)
-    axis.text(x, y, number, ha="center", va="center_baseline", color=DEAD if dead else "black")
-    if dead:
-        axis.text(x - 0.09, y, "dead", ha="right", va="center_baseline", color=DEAD)
+def _draw_channels(axis, row, y, groups, readable, dead):
+    colors = [
+        DEAD if gone else _color(_group(channel, len(row), groups))
+        for channel, gone in enumerate(dead)
+    ]
+    style = {"facecolor": "white", "edgecolor": colors, "linewidth": 2.5, "zorder": 2}
+    axis.scatter(
+        row, [y] * len(row), 480 if readable else 8, linestyle=np.where(dead, "--", "-"), **style
+    )
+    for channel, x in enumerate(row if readable else ()):
+        color = DEAD if dead[channel] else "black"
+        axis.text(x, y, channel, ha="center", va="center_baseline", color=color)
+    for x in row[dead] if readable else ():
+        axis.text(x, y + 0.17, "dead", ha="center", color=DEAD, fontsize=12)
+
+
+def _name_groups(axis, row, groups, rotation):
+    for group in range(groups):
+        x = np.mean(row[_span(group, groups, len(row))])
+        axis.text(x, -0.2, f"group {group + 1}", ha="center", va="top", rotation=rotation)
 
 
 def _number_squares(axis, feeds, groups):
@@ -134,9 +156,8 @@ def _explain_hatching(axis):
     meanings = [
         Patch(facecolor=_color(0), label="weights, a colour for each group"),
         Patch(**ZEROS, label="zeros, multiplied all the same"),
-        Patch(facecolor="white", edgecolor=DEAD, label="never computed"),
     ]
-    axis.legend(handles=meanings, loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False)
+    axis.legend(handles=meanings, loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
 
 
 def _rectangle(rows, columns, **style):
@@ -144,9 +165,9 @@ def _rectangle(rows, columns, **style):
     return Rectangle(corner, columns.stop - columns.start, rows.stop - rows.start, **style)
 
 
-def _heights(channels, groups):
-    """Where the channels stand: one below the other, with a gap between groups."""
-    return -np.array([i + 0.5 * _group(i, channels, groups) for i in range(channels)])
+def _places(channels, groups):
+    """Where the channels stand, from left to right: 0, 1, ..., with a gap between groups."""
+    return np.array([i + GAP * _group(i, channels, groups) for i in range(channels)])
 
 
 def _group(channel, channels, groups):

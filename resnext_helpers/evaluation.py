@@ -146,9 +146,17 @@ def predict_photo(run: Run, path: Path):
         CourseError: the file can't be read as a photograph.
     """
     image = photos.read(Path(path).expanduser().absolute(), run.image_size)
-    logits = run.model.predict(np.asarray(data.scale(image))[None], verbose=0)
-    named = zip(run.class_names, softmax(logits)[0].tolist(), strict=True)
+    probabilities = predict_image(run.model, data.scale(image))
+    named = zip(run.class_names, probabilities.tolist(), strict=True)
     return image, dict(sorted(named, key=lambda pair: -pair[1]))
+
+
+def predict_image(model, image):
+    """The probabilities, ``(classes,)``, that a network gives one scaled picture ``(h, w, 3)``."""
+    # From one input, not from a list of one: Keras would warn of the difference. And not by
+    # ``predict``, which builds a graph for each new shape.
+    network = keras.Model(model.inputs[0], model.outputs[0])
+    return softmax(network(np.asarray(image)[None], training=False).numpy())[0]
 
 
 def softmax(logits):

@@ -1,6 +1,7 @@
 """One photograph: reads a file into the form that training needs, or says why it can't be read."""
 
 import hashlib
+import io
 import stat
 import threading
 import warnings
@@ -17,6 +18,8 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 50_000_000  # decoded at once; 200 MB of memory a copy
 LARGE_SIDE = 10_000  # pixels; a longer side is worth a note
 CHECK_SIZE = 64  # pixels; the size at which ``examine`` reads a photograph
+
+EMPTY = "the file is empty (0 bytes)"
 
 ORIENTATION_TAG = 0x0112  # EXIF: how the camera was held
 UPRIGHT = {
@@ -72,6 +75,11 @@ def read(path: Path, image_size: int) -> np.ndarray:
     return _decode(Path(path), image_size)[0]
 
 
+def read_bytes(content: bytes, name: str, image_size: int) -> np.ndarray:
+    """As ``read``, for a file that is in memory, such as an upload; ``name`` is for the errors."""
+    return _decode(Path(name), image_size, content)[0]
+
+
 def examine(path: Path) -> Examination:
     """Read the whole file as training will, and tell what is unusual about it.
 
@@ -82,10 +90,13 @@ def examine(path: Path) -> Examination:
     return Examination(hashlib.sha256(pixels).digest(), notes)
 
 
-def _decode(path, image_size):
+def _decode(path, image_size, content=None):
     try:
-        _require_content(path)
-        with open_image(path) as image:
+        if content is None:
+            _require_content(path)
+        elif not content:
+            raise PhotoError(path, EMPTY)
+        with open_image(path if content is None else io.BytesIO(content)) as image:
             size = image.size
             _reduce(image, image_size)
             if image.width * image.height > MAX_PIXELS:
@@ -105,7 +116,7 @@ def _decode(path, image_size):
         raise
     # A broken file makes Pillow raise nearly anything: SyntaxError, struct.error, zlib.error, ...
     except Exception as error:
-        raise PhotoError(path, _reason(path, error)) from error
+        raise PhotoError(path, _reason(path, error, content)) from error
 
 
 def _require_content(path):
@@ -116,11 +127,11 @@ def _require_content(path):
     if not stat.S_ISREG(status.st_mode):
         raise PhotoError(path, "not a file but a pipe, a socket or a device")
     if status.st_size == 0:
-        raise PhotoError(path, "the file is empty (0 bytes)")
+        raise PhotoError(path, EMPTY)
 
 
-def open_image(path):
-    """Open the picture, which reads only its header.
+def open_image(source):
+    """Open the picture, a path or a binary file, which reads only its header.
 
     Pillow's own limit on pixels would come too early here: before a large JPEG can be reduced, and
     without telling the picture's width and height. ``_decode`` applies a tighter one right after.
@@ -128,7 +139,7 @@ def open_image(path):
     with _open_lock:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(path, formats=FORMATS)
+            return Image.open(source, formats=FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
@@ -183,7 +194,7 @@ def to_rgb(path, image):
     return image.convert("RGB")
 
 
-def _reason(path, error):
+def _reason(path, error, content=None):
     if isinstance(error, FileNotFoundError):
         if path.is_symlink():
             return f"a link that points nowhere (to {path.readlink()})"
@@ -191,15 +202,18 @@ def _reason(path, error):
     if isinstance(error, PermissionError):
         return "you have no permission to read it"
     if isinstance(error, Image.UnidentifiedImageError):
-        return _not_a_picture(path)
+        return _not_a_picture(_beginning(path) if content is None else content[:12])
     if "truncated" in str(error).lower():
         return "cut off: the end of the picture is missing"
     return f"damaged, or of a kind that can't be read ({error or type(error).__name__})"
 
 
-def _not_a_picture(path):
+def _beginning(path):
     with path.open("rb") as file:
-        start = file.read(12)
+        return file.read(12)
+
+
+def _not_a_picture(start):
     if start[4:8] == b"ftyp":
         return "a HEIC or AVIF picture or a video: save it as a JPEG"
     return f"not a picture, or its beginning is damaged (it starts with {start!r})"

@@ -127,7 +127,7 @@ def photo_grid(images, titles, alt, columns=4):
     """
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(2.6 * columns, 2.9 * rows), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.3 * columns, 2.5 * rows), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for axis, image, title in zip(axes.flat, images, titles, strict=False):
@@ -211,7 +211,7 @@ def confusion(matrix, class_names):
         class_names: one name a class.
     """
     count = len(class_names)
-    figure, axis = plt.subplots(figsize=(3.5 + 1.2 * count, 2.5 + 0.9 * count))
+    figure, axis = plt.subplots(figsize=(3.5 + 1.2 * count, 2 + 0.7 * count))
     axis.imshow(matrix, cmap="Blues", vmin=0)
     for row in range(count):
         for column in range(count):

@@ -3,7 +3,7 @@ import pytest
 from pictures import picture
 
 from resnext_helpers import augmentation
-from resnext_helpers.augmentation import augment
+from resnext_helpers.augmentation import augment, vary
 
 
 @pytest.fixture
@@ -39,28 +39,48 @@ def test_half_of_the_pictures_are_mirrored():
     assert 160 < mirrored.sum() < 240
 
 
-def move(images, turn=0.0, zoom=1.0, right=0.0, down=0.0, mirror=1.0):
-    values = (np.full(len(images), v, np.float32) for v in (turn, zoom, right, down, mirror))
-    return augmentation._move(images.astype(np.float32), *values).numpy()
+STILL = {"turn": 0, "view": 1, "right": 0, "down": 0, "brightness": 1, "contrast": 1}
+
+
+def change(images, mirror=False, **amounts):
+    amounts = {
+        name: np.full(len(images), value, np.float32) for name, value in (STILL | amounts).items()
+    }
+    return vary(images, mirror=np.full(len(images), mirror), **amounts).numpy()
 
 
 def test_each_movement_does_what_its_name_says(images):
     quarter = np.pi / 2
-    np.testing.assert_allclose(move(images), images, atol=0.01)
-    np.testing.assert_allclose(move(images, mirror=-1.0), images[:, :, ::-1], atol=0.01)
-    np.testing.assert_allclose(move(images, turn=quarter), np.rot90(images, axes=(1, 2)), atol=0.5)
-    shifted = move(images, right=4 / 32, down=2 / 32)
+    np.testing.assert_allclose(change(images), images, atol=0.01)
+    np.testing.assert_allclose(change(images, mirror=True), images[:, :, ::-1], atol=0.01)
+    np.testing.assert_allclose(
+        change(images, turn=quarter), np.rot90(images, axes=(1, 2)), atol=0.5
+    )
+    shifted = change(images, right=4 / 32, down=2 / 32)
     np.testing.assert_allclose(shifted[:, :-2, :-4], images[:, 2:, 4:], atol=0.01)
     ramp = np.broadcast_to(np.arange(32.0)[:, None], (1, 32, 32, 3))
-    np.testing.assert_allclose(move(ramp, zoom=0.5), 15.5 + (ramp - 15.5) / 2, atol=0.01)
+    np.testing.assert_allclose(change(ramp, view=0.5), 15.5 + (ramp - 15.5) / 2, atol=0.01)
+
+
+def test_augment_stays_within_its_limits(images, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(augmentation, "vary", lambda images, **amounts: drawn.update(amounts))
+    augment(np.stack([images[0]] * 500), 5)
+    turns = np.degrees(drawn["turn"])
+    assert (-10 <= turns.min() < -9) and (9 < turns.max() <= 10)
+    for name, limit in {"view": 0.1, "brightness": 0.2, "contrast": 0.2}.items():
+        amounts = drawn[name].numpy()
+        assert 1 - limit <= amounts.min() < 1 - 0.9 * limit, name
+        assert 1 + 0.9 * limit < amounts.max() <= 1 + limit, name
+    for name in ("right", "down"):
+        assert 0.09 < np.abs(drawn[name]).max() <= 0.1, name
 
 
 def test_light_changes_the_mean_and_contrast_the_spread(images):
     calm = 100 + images.astype(np.float32) / 10  # far from black and white
-    one, more = np.ones(len(images), np.float32), np.full(len(images), 1.2, np.float32)
-    brighter = augmentation._relight(calm, more, one).numpy()
+    brighter = change(calm, brightness=1.2)
     np.testing.assert_allclose(brighter.mean((1, 2, 3)), 1.2 * calm.mean((1, 2, 3)), rtol=1e-4)
     np.testing.assert_allclose(brighter.std((1, 2, 3)), calm.std((1, 2, 3)), rtol=1e-3)
-    sharper = augmentation._relight(calm, one, more).numpy()
+    sharper = change(calm, contrast=1.2)
     np.testing.assert_allclose(sharper.mean((1, 2, 3)), calm.mean((1, 2, 3)), rtol=1e-4)
     np.testing.assert_allclose(sharper.std((1, 2, 3)), 1.2 * calm.std((1, 2, 3)), rtol=1e-3)

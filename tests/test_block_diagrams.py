@@ -119,6 +119,17 @@ def test_32_groups_are_drawn_as_32_stripes(figure_of):
     assert len(thin_lines(resnext)) == 31
 
 
+def test_more_groups_are_drawn_in_thinner_lines(figure_of):
+    """Else the colour between them would be gone."""
+
+    def draw():
+        return block_diagrams.side_by_side({"64 groups": block(128, 64)})
+
+    (axis,) = figure_of(draw).axes
+    widths = [line.get_linewidth() for line in axis.lines if line.get_linewidth() < 1]
+    assert widths == [0.2] * 63
+
+
 def test_each_convolution_is_written_beside_its_shape(figure_of):
     resnet, resnext = (
         [text.get_text() for text in axis.texts] for axis in figure_of(draw_side_by_side).axes
@@ -163,6 +174,12 @@ def test_texts_are_large_whole_and_apart(figure_of, name):
         assert inside.containsy(box.y0) and inside.containsy(box.y1), text
     for one, other in itertools.combinations(texts, 2):
         assert not boxes[one].overlaps(boxes[other]), (one, other)
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_drawings_fit_on_a_slide(figure_of, name):
+    width, height = figure_of(DRAWINGS[name]).get_size_inches()
+    assert width <= 11 and height <= 5
 
 
 @pytest.mark.parametrize("name", ["three forms", "three forms of another block"])

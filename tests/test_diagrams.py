@@ -1,10 +1,12 @@
 """The drawings show what their array says, readably, and not by colour alone."""
 
 import io
+import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -40,12 +42,18 @@ def drawn(monkeypatch):
         plt.close(figure)
 
 
-def lines_between_channels(axis):
-    """The pairs of channel numbers that the drawn lines join."""
-    numbers = {t.get_position(): int(t.get_text()) for t in axis.texts if t.get_text().isdigit()}
-    return {
-        tuple(numbers[point] for point in zip(*line.get_data(), strict=True)) for line in axis.lines
-    }
+def lines(axis):
+    """The drawn lines: their two ends, colour and style."""
+    found = []
+    for lines in axis.collections:
+        if isinstance(lines, LineCollection):
+            look = (to_hex(lines.get_color()[0]), str(lines.get_linestyle()[0]))
+            found += [(*map(tuple, ends), look) for ends in lines.get_segments()]
+    return found
+
+
+def numbers_of_channels(axis):
+    return {t.get_position(): int(t.get_text()) for t in axis.texts if t.get_text().isdigit()}
 
 
 @pytest.mark.parametrize(
@@ -61,8 +69,9 @@ def test_each_connection_is_a_line_and_no_line_is_more(drawn, feeds, groups):
     picture = diagrams.connections({"layer": (feeds, groups)})
     pairs = {(i, o) for i in range(feeds.shape[0]) for o in range(feeds.shape[1]) if feeds[i, o]}
     (axis,) = drawn[0].axes
-    assert lines_between_channels(axis) == pairs
-    assert len(axis.lines) == len(pairs)
+    numbers = numbers_of_channels(axis)
+    drawn_pairs = [(numbers[start], numbers[end]) for start, end, _ in lines(axis)]
+    assert sorted(drawn_pairs) == sorted(pairs)
     assert picture.data["pairs"] == {"layer": pairs}
     assert f"{len(pairs)} connections" in axis.get_title()
 
@@ -70,22 +79,39 @@ def test_each_connection_is_a_line_and_no_line_is_more(drawn, feeds, groups):
 def test_groups_differ_in_colour_and_in_line_and_have_labels(drawn):
     diagrams.connections({"layer": (grouped(8, 8, 4), 4)})
     (axis,) = drawn[0].axes
-    styles = {}
-    for line in axis.lines:
-        group = group_of_line(line, axis)
-        styles.setdefault(group, set()).add((to_hex(line.get_color()), line.get_linestyle()))
-    assert [len(styles[group]) for group in range(4)] == [1, 1, 1, 1]
-    colors, dashes = zip(*(style.copy().pop() for style in styles.values()), strict=True)
-    assert len(set(colors)) == len(set(dashes)) == 4
+    numbers = numbers_of_channels(axis)
+    looks = {}
+    for start, _, look in lines(axis):
+        looks.setdefault(numbers[start] // 2, set()).add(look)  # two channels are a group
+    assert [len(looks[group]) for group in range(4)] == [1, 1, 1, 1]
+    colors, styles = zip(*(look for group in looks.values() for look in group), strict=True)
+    assert len(set(colors)) == len(set(styles)) == 4
     texts = [text.get_text() for text in axis.texts]
     assert [t for t in texts if t.startswith("group")] == [f"group {g}" for g in (1, 2, 3, 4)]
 
 
-def group_of_line(line, axis):
-    """The group of the input channel at which the line begins; two channels are a group."""
-    start = (line.get_xdata()[0], line.get_ydata()[0])
-    (number,) = [t.get_text() for t in axis.texts if t.get_position() == start]
-    return int(number) // 2
+def test_many_channels_are_lines_without_numbers(drawn):
+    picture = diagrams.connections({"layer": (grouped(128, 64, 32), 32)})
+    (axis,) = drawn[0].axes
+    assert len(lines(axis)) == 128 * 2
+    assert [text.get_text() for text in axis.texts] == ["input", "output"]
+    assert len(picture.data["pairs"]["layer"]) == 128 * 2
+    points = [one for one in axis.collections if not isinstance(one, LineCollection)]
+    assert [len(row.get_offsets()) for row in points] == [128, 64]
+
+
+@pytest.mark.parametrize(
+    ("channels", "filters", "groups"), [(4, 4, 1), (8, 8, 8), (16, 16, 16), (4, 16, 4), (1, 1, 1)]
+)
+def test_texts_do_not_overlap_and_fit_a_slide(drawn, channels, filters, groups):
+    diagrams.connections({"layer": (grouped(channels, filters, groups), groups)})
+    (figure,) = drawn
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    page = figure.bbox
+    assert all(page.contains(*box.min) and page.contains(*box.max) for box in boxes)
+    assert figure.get_figwidth() <= 11 and figure.get_figheight() <= 5
 
 
 def test_channels_that_feed_nothing_are_marked_dead(drawn):
@@ -127,7 +153,7 @@ def test_merged_blocks_are_hatched_around_the_weights(drawn):
     assert corners == [(at, at, 32, 32) for at in (0, 32, 64, 96)]
     assert picture.data == {"filled": 512, "hatched": 4 * 32 * 32 - 512}
     assert "in 4 larger squares, which hold 3584 zeros" in picture.alt
-    assert len(axis.get_legend().get_texts()) == 3
+    assert len(axis.get_legend().get_texts()) == 2
 
 
 def test_a_long_alt_text_is_shortened(drawn):

@@ -14,7 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from resnext_helpers import counting, plots, training
+from resnext_helpers import counting, gradcam, plots, training
 from resnext_helpers.commands.notebook_runner import NAMES
 from resnext_helpers.settings import PROJECT
 
@@ -75,7 +75,8 @@ def test_grid(draw):
         photos=[SimpleNamespace(path=path, label=i % 2) for i, path in enumerate(pictures)],
     )
     photos = SimpleNamespace(read=lambda path, size: pictures[path])
-    figure, alt = draw("02", "grid", report=report, photos=photos)
+    chosen = report.photos[1:9]
+    figure, alt = draw("02", "grid", report=report, photos=photos, chosen=chosen)
     assert len(figure.axes) == 8
     for axis in figure.axes:
         shown = axis.images[0].get_array()
@@ -199,6 +200,30 @@ def test_hardest(draw):
     titles = [axis.get_title() for axis in figure.axes]
     assert titles == ["gull:\n40%", "gull:\n70%", "owl:\n90%"]
     assert [axis.images[0].get_array().max() for axis in figure.axes] == [80, 160, 0]
+
+
+def test_grad_cam_of_each_stage(draw):
+    maps = {"layer1_0_out": np.eye(4), "layer2_0_out": np.array([[0.0, 0.0], [0.0, 3.0]])}
+    pixels = RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    names = {
+        "pixels": pixels,
+        "image": pixels[None],
+        "k": 1,
+        "run": SimpleNamespace(model=None, class_names=["owl", "gull"]),
+        "gradcam": SimpleNamespace(
+            stages=lambda model: {layer[:6]: layer for layer in maps},
+            heat_map=lambda model, image, k, layer: maps[layer] if k == 1 else None,
+            draw_over=gradcam.draw_over,
+        ),
+    }
+    figure, alt = draw("06", "grad-cam-stages", **names)
+    assert "gull" in alt
+    photo, *stages = [axis for axis in figure.axes if axis.images]
+    np.testing.assert_array_equal(photo.images[0].get_array(), pixels)
+    titles = [axis.get_title() for axis in stages]
+    assert titles == ["layer1\n4 × 4 cells", "layer2\n2 × 2 cells"]
+    hottest = [np.argwhere(axis.images[1].get_array() == 1)[-1].tolist() for axis in stages]
+    assert hottest == [[7, 7], [7, 7]]
 
 
 def test_own_photo(draw):

@@ -11,7 +11,7 @@ import nbformat
 from resnext_helpers import sample_birds, settings
 from resnext_helpers.checking import SAMPLE, check_folder
 from resnext_helpers.checking import find as find_photos
-from resnext_helpers.commands import pages
+from resnext_helpers.commands import pages, slides
 from resnext_helpers.commands.execution import execute, kernel_environment
 from resnext_helpers.settings import PROJECT, CourseError, display_path
 
@@ -164,6 +164,7 @@ def _write(notebook, path):
         "name": "python3",
     }
     notebook.metadata.language_info = {"name": "python"}  # its version differs between machines
+    notebook.metadata[slides.LIVE_KEY] = slides.LIVE_STYLE
     text = nbformat.writes(notebook) + "\n"
     if text == path.read_text(encoding="utf-8"):
         return False

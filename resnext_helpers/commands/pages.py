@@ -8,9 +8,20 @@ import nbformat
 from jinja2 import DictLoader
 from nbconvert import HTMLExporter
 
+# A picture with its alternative text, which nbconvert leaves out.
+PICTURE = """\
+{% block data_png %}
+<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
+<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
+ alt="{{ (output | get_metadata('alt', 'image/png') or '') | escape_html }}">
+</div>
+{% endblock %}
+"""
+
 # JupyterLab's own page, with two changes: nothing is loaded from the network (there is no formula
 # or widget in a page that would need it), and a picture keeps its alternative text.
-_TEMPLATE = """\
+_TEMPLATE = (
+    """\
 {% extends 'lab/index.html.j2' %}
 {% block html_head_js %}{% endblock %}
 {% block html_head_js_mathjax %}{% endblock %}
@@ -20,13 +31,9 @@ _TEMPLATE = """\
 {{ super() }}
 <nav class="jp-RenderedHTMLCommon"><a href="index.html">All notebooks</a></nav>
 {% endblock %}
-{% block data_png %}
-<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
-<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
- alt="{{ (output | get_metadata('alt', 'image/png') or '') | escape_html }}">
-</div>
-{% endblock %}
 """
+    + PICTURE
+)
 
 _INDEX = """\
 <!DOCTYPE html>
@@ -34,7 +41,7 @@ _INDEX = """\
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>ResNeXt-50, executed</title>
+<title>{heading}</title>
 <style>
 :root {{ color-scheme: light dark; }}
 body {{ font: 1.1rem/1.5 system-ui, sans-serif; }}
@@ -48,13 +55,13 @@ dt {{ font-weight: bold; }}
 </head>
 <body>
 <main>
-<h1>ResNeXt-50: the executed notebooks</h1>
+<h1>{heading}</h1>
 <dl>
 {facts}
 </dl>
 <table>
 <caption>The notebooks, in order</caption>
-<thead><tr><th scope="col">Notebook</th><th scope="col" class="number">Seconds</th></tr></thead>
+<thead><tr><th scope="col">Notebook</th><th scope="col" class="number">{number}</th></tr></thead>
 <tbody>
 {rows}
 </tbody>
@@ -89,19 +96,31 @@ def write_page(notebook: nbformat.NotebookNode, page: Path, folder: Path) -> Non
         {**notebook, "metadata": {**notebook.metadata, "title": title(notebook)}}
     )
     text, _ = exporter.from_notebook_node(titled, resources={"metadata": {"path": str(folder)}})
-    # A link from notebook to notebook becomes one from page to page.
-    text = re.sub(r'(href="0\d_\w+)\.ipynb', r"\1.html", text)
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(text, encoding="utf-8")
+    page.write_text(link_pages(text), encoding="utf-8")
 
 
-def write_index(written: list[tuple[Path, str, float]], facts: dict[str, str], index: Path) -> None:
+def link_pages(text: str) -> str:
+    """Turns a page's links from notebook to notebook into links from page to page."""
+    return re.sub(r'(href="0\d_\w+)\.ipynb', r"\1.html", text)
+
+
+def write_index(
+    written: list[tuple[Path, str, float]],
+    facts: dict[str, str],
+    index: Path,
+    *,
+    heading: str = "ResNeXt-50: the executed notebooks",
+    number: str = "Seconds",
+) -> None:
     """Writes the page that leads to the others.
 
     Args:
-        written: page, title and seconds of each notebook.
+        written: page, title and a number (of seconds) of each notebook.
         facts: what came out, as {name: text}.
         index: the file to write, beside the pages.
+        heading: its title.
+        number: what the number is.
     """
     rows = [
         f'<tr><td><a href="{page.name}">{html.escape(name)}</a></td>'
@@ -111,5 +130,7 @@ def write_index(written: list[tuple[Path, str, float]], facts: dict[str, str], i
     terms = [
         f"<dt>{html.escape(name)}</dt><dd>{html.escape(fact)}</dd>" for name, fact in facts.items()
     ]
-    text = _INDEX.format(facts="\n".join(terms), rows="\n".join(rows))
+    text = _INDEX.format(
+        heading=heading, number=number, facts="\n".join(terms), rows="\n".join(rows)
+    )
     index.write_text(text, encoding="utf-8")

@@ -1,16 +1,17 @@
-"""The exercises of notebook 04."""
+"""The exercises of notebook 04: numbers here, blocks in ``block_building``."""
 
 import math
 from numbers import Integral
 
 import keras
-import numpy as np
 
 from resnext_helpers.exercises._exercise import Exercise, is_number
 
 from .. import models
 from ..block_diagrams import convolutions
-from ..counting import template_block_parameters
+from ..counting import template_block_parameters, width_at_equal_price
+from . import block_building
+from ._block_checks import first_line
 
 TABLE_2 = {1: 64, 2: 40, 4: 24, 8: 14, 32: 4}  # cardinality: width of a group (Xie et al., 2017)
 _RESNET_WEIGHTS = template_block_parameters(1, 64)
@@ -69,14 +70,6 @@ def _block(width, groups):
 # 04-width
 
 
-def _nearest_width(cardinality):
-    """The width of a group whose block comes nearest to the ResNet block's weights."""
-    return min(
-        range(1, 65),
-        key=lambda d: abs(template_block_parameters(cardinality, d) - _RESNET_WEIGHTS),
-    )
-
-
 def _width_wrong(answer):
     if not callable(answer):
         return "The answer is a function: give its name, without brackets."
@@ -84,8 +77,8 @@ def _width_wrong(answer):
         try:
             width = answer(cardinality)
         except Exception as error:
-            return f"Your function failed for C = {cardinality}. {_first_line(error)}"
-        wanted = _nearest_width(cardinality)
+            return f"Your function failed for C = {cardinality}. {first_line(error)}"
+        wanted = width_at_equal_price(cardinality)
         if not is_number(width) or not math.isfinite(width):
             return f"For C = {cardinality} your function returned {width!r}; it must return d."
         if width != wanted:
@@ -110,90 +103,6 @@ def _why_another_width(cardinality, width, wanted):
             f"Compare the weights of both neighbours; don't always round down or up."
         )
     return f"{case}. A block with that d is far from {_RESNET_WEIGHTS:,} weights."
-
-
-# 04-repair
-
-
-def _repair_wrong(answer):
-    if not callable(answer):
-        return "The answer is the function itself: give its name, without brackets."
-    inputs = keras.Input((8, 8, 256))
-    try:
-        model = keras.Model(inputs, answer(inputs))
-    except Exception as error:
-        return f"The block can't be built. {_first_line(error)}"
-    if model.output_shape != (None, 8, 8, 256):
-        return f"The block must give back (8, 8, 256), and yours gives {model.output_shape[1:]}."
-    return _wrong_convolutions(model) or _wrong_wiring(model)
-
-
-def _wrong_convolutions(model):
-    steps = convolutions(model)
-    spatial = [step for step in steps if step.kernel_size == 3]
-    if not spatial:
-        return "The block has no 3×3 convolution any more."
-    channels_of_a_filter = spatial[0].channels_in // spatial[0].groups
-    if channels_of_a_filter != 4:
-        return (
-            f"A filter of your 3×3 sees {channels_of_a_filter} channels. With 128 channels in 32 "
-            f"groups it sees 128 / 32 = 4. What does the argument `groups` mean?"
-        )
-    weights = sum(step.weights for step in steps)
-    if weights != template_block_parameters(32, 4):
-        return (
-            f"Your convolutions have {weights:,} weights; a 32×4d block has "
-            f"{template_block_parameters(32, 4):,}. The channels go 256, 128, 128, 256."
-        )
-    if any(getattr(layer, "use_bias", False) for layer in model.layers):
-        return "A convolution has a bias. The batch norm after it removes it again: leave it out."
-    return None
-
-
-def _wrong_wiring(model):
-    reference = _block(width=128, groups=32)
-    try:
-        _copy_kernels(model, reference)
-    except ValueError:
-        return "The kernels don't fit a ResNeXt block: the channels go 256, 128, 128, 256."
-    images = np.random.default_rng(4).normal(size=(2, 8, 8, 256)).astype("float32")
-    branch = keras.Model(reference.input, reference.get_layer("block_bn3").output)
-    changes, given = np.asarray(branch(images)), np.asarray(model(images))
-
-    def relu(x):
-        return np.maximum(x, 0)
-
-    outcomes = (
-        (relu(changes + images), None),
-        (changes + images, "The ReLU after the addition is missing."),
-        (relu(changes), "The shortcut is missing: the input must be added to the branch."),
-        (relu(changes) + images, "The last ReLU comes too early: add first, then ReLU."),
-        (relu(relu(changes) + images), "There is a ReLU too many: none before the addition."),
-    )
-    for outcome, message in outcomes:
-        # So loose, because another epsilon in the batch norms is no mistake.
-        if np.allclose(given, outcome, rtol=0.01, atol=0.02):
-            return message
-    return (
-        "With the same weights your block gives other numbers than a ResNeXt block. Check the "
-        "order: convolution, batch norm, ReLU, and after the last batch norm the addition."
-    )
-
-
-def _copy_kernels(model, reference):
-    """Give the reference the answer's kernels; paths that are written apart are joined."""
-    kernels = [np.asarray(layer.kernel) for layer in model.layers if hasattr(layer, "kernel")]
-    steps = {
-        "block_conv1": ([k for k in kernels if k.shape[:3] == (1, 1, 256)], -1),
-        "block_conv2": ([k for k in kernels if k.shape[0] == 3], -1),
-        "block_conv3": ([k for k in kernels if k.shape[0] == 1 and k.shape[2] < 256], -2),
-    }
-    for name, (parts, axis) in steps.items():
-        reference.get_layer(name).set_weights([np.concatenate(parts, axis)])
-
-
-def _first_line(error):
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 EXERCISES = {
@@ -241,23 +150,5 @@ EXERCISES = {
             "It tries every width and keeps the one whose block is nearest to the ResNet block."
         ),
     ),
-    "04-repair": Exercise(
-        what_is_wrong=_repair_wrong,
-        praise="With the same weights your block gives the same numbers as the course's own.",
-        hints=(
-            "There are two mistakes: one in an argument, one in the last two lines.",
-            "Print the weights of each convolution. Which one differs from the drawing?",
-            "`groups` is the number of groups, not the channels in one. And the ReLU comes last.",
-        ),
-        solution=(
-            "def repaired(x):\n"
-            '    y = relu(norm(conv(x, 128, 1, "reduce"), "reduce"))\n'
-            '    y = relu(norm(conv(y, 128, 3, "transform", groups=32), "transform"))\n'
-            '    y = norm(conv(y, 256, 1, "expand"), "expand")\n'
-            "    return relu(layers.Add()([y, x]))\n"
-            "\n"
-            "`groups=128 // 32` made 4 groups of 32 channels, 8 times the weights in the 3×3. And "
-            "ReLU before the addition means that a branch can add, but never take away."
-        ),
-    ),
+    **block_building.EXERCISES,
 }

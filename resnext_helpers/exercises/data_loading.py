@@ -1,12 +1,8 @@
 """The exercises of notebook 02."""
 
-from itertools import chain
-
-import tensorflow as tf
-
 from resnext_helpers.exercises._exercise import Exercise, is_number
-
-_ELEMENTS, _BATCH = 42, 8  # the last batch is smaller, so an answer that drops it is noticed
+from resnext_helpers.exercises._pipelines import wrong_batches, wrong_training_batches
+from resnext_helpers.exercises._splits import wrong_split
 
 
 def _wrong_scaled(answer):
@@ -49,64 +45,23 @@ def _is_near(answer, value):
     return value - margin <= answer <= value + margin
 
 
-def _wrong_batches(answer):
-    """Try a learner's ``prepare(dataset)`` on the numbers 0 to 41, for three epochs."""
-    if not callable(answer):
-        return "The answer is the function itself: answer = prepare, without brackets."
-    try:
-        dataset = answer(tf.data.Dataset.range(_ELEMENTS))
-        if not isinstance(dataset, tf.data.Dataset):
-            return "It should return a dataset: does it end with return?"
-        wrong = _wrong_depth(dataset.element_spec)
-        epochs = [] if wrong else [_epoch(dataset) for _ in range(3)]
-    except Exception as error:  # whatever a learner's code may raise
-        return f"Called with a dataset, it raised {type(error).__name__}: {error}"
-    return wrong or _wrong_form(epochs[0]) or _wrong_shuffling(epochs)
+_LEAKS = {
+    "A": "A doesn't leak: each photograph goes into one part, and only the training part is varied",
+    "B": "B leaks: variations of one photograph can lie in both parts",
+    "C": "C leaks: the two calls shuffle in different ways, so their cuts don't fit together",
+    "D": "D leaks: photographs of the same moment look nearly the same, and can lie in both parts",
+    "E": "E doesn't leak: nothing of the validation photographs is used for training",
+}
 
 
-def _epoch(dataset):
-    """The batches of one pass; some more than there can be if the dataset never ends."""
-    return [batch.numpy().tolist() for batch in dataset.take(_ELEMENTS + 1)]
-
-
-def _wrong_depth(element):
-    if element.shape.rank == 0:
-        return f"It returns single elements: put {_BATCH} together with batch({_BATCH})."
-    if element.shape.rank == 2:
-        return "It makes batches of batches: call batch() once."
-    return None
-
-
-def _wrong_form(batches):
-    if len(batches) > _ELEMENTS:
-        return "It never ends: leave out repeat()."
-    sizes = sorted(len(batch) for batch in batches)
-    if sizes[-1] != _BATCH or sizes[1] != _BATCH:  # one batch may be smaller
-        return f"Its batches have {sizes[-1]} elements; {_BATCH} were asked for."
-    elements = list(chain.from_iterable(batches))
-    if sorted(elements) != list(range(_ELEMENTS)):
-        if len(elements) > _ELEMENTS:
-            return "Elements come more than once an epoch: leave out repeat()."
-        found = len(set(elements))
-        return f"{found} of {_ELEMENTS} elements come: each one should come once an epoch."
-    return None
-
-
-def _wrong_shuffling(epochs):
-    orders = [list(chain.from_iterable(epoch)) for epoch in epochs]
-    if orders[0] == list(range(_ELEMENTS)):
-        return "Nothing is shuffled: add shuffle(...)."
-    if orders[0] == orders[1]:
-        return (
-            "The order is the same in every epoch: a cache() after shuffle() freezes it, and so "
-            "does reshuffle_each_iteration=False."
-        )
-    first, second = ({frozenset(batch) for batch in epoch} for epoch in epochs[:2])
-    if len(first & second) > len(first) / 2:
-        return "The same elements share a batch in every epoch: call shuffle() before batch()."
-    # With a buffer of n, the first batch can only hold the first n + 7 elements.
-    if max(max(epoch[0]) for epoch in epochs) < _ELEMENTS / 2:
-        return "The elements only move a little: make the shuffle buffer as large as the dataset."
+def _wrong_leaks(answer):
+    text = "".join(map(str, answer)) if isinstance(answer, str | list | tuple | set) else ""
+    letters = {letter for letter in text.upper() if letter not in " ,;"}
+    if not letters or letters - set(_LEAKS):
+        return 'Write the letters of the ways that leak, such as "AE".'
+    for letter, why in _LEAKS.items():
+        if (letter in letters) == ("doesn't" in why):
+            return f"{why}."
     return None
 
 
@@ -129,8 +84,17 @@ EXERCISES = {
         ),
         solution="It is right for 143 of 540 photographs: 143 / 540 = 0.265.",
     ),
+    "02-leak": Exercise(
+        what_is_wrong=_wrong_leaks,
+        praise="In B, C and D, the network is tested on what it has seen, or nearly so.",
+        hints=(
+            "Ask for each way: can the same bird on the same branch lie in both parts?",
+            "Three of the five ways leak.",
+        ),
+        solution='"BCD"\n' + "\n".join(f"{why}." for why in _LEAKS.values()),
+    ),
     "02-shuffle": Exercise(
-        what_is_wrong=_wrong_batches,
+        what_is_wrong=wrong_batches,
         praise="Every element comes once an epoch, each time in new company.",
         hints=(
             "Which should come first, batch() or shuffle()?",
@@ -139,6 +103,41 @@ EXERCISES = {
         solution=(
             "def prepare(dataset):\n"
             "    return dataset.cache().shuffle(len(dataset)).batch(8).prefetch(tf.data.AUTOTUNE)"
+        ),
+    ),
+    "02-split": Exercise(
+        what_is_wrong=wrong_split,
+        praise="The same share of each class, drawn by chance, and the same for everybody.",
+        hints=(
+            "Do one class at a time: where is labels equal to it?",
+            "Shuffle the positions of this class, and keep the first share of them.",
+            "np.random.default_rng(seed) gives the same chance for the same seed. Its method "
+            "permutation(positions) shuffles.",
+        ),
+        solution=(
+            "def keep_back(labels, fraction, seed):\n"
+            "    chance = np.random.default_rng(seed)\n"
+            "    kept = []\n"
+            "    for label in set(labels):\n"
+            "        members = np.flatnonzero(np.array(labels) == label)\n"
+            "        kept += list(chance.permutation(members)[: round(fraction * len(members))])\n"
+            "    return kept"
+        ),
+    ),
+    "02-repair": Exercise(
+        what_is_wrong=wrong_training_batches,
+        praise="Read once, shuffled one by one, and varied anew in each epoch.",
+        hints=(
+            "What does cache() keep? What should be new in each epoch?",
+            "What does shuffle(6) shuffle here: photographs, or batches?",
+            "cache, shuffle, batch, prefetch. What is random comes after cache.",
+        ),
+        solution=(
+            "It had three mistakes: cache() keeps the first variations for ever, shuffle() moves "
+            "whole batches,\nand only six of them at a time.\n"
+            "def training_batches(dataset, vary):\n"
+            "    dataset = dataset.cache().shuffle(len(dataset)).map(vary)\n"
+            "    return dataset.batch(8).prefetch(tf.data.AUTOTUNE)"
         ),
     ),
 }

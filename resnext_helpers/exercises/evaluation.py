@@ -2,6 +2,9 @@
 
 import math
 
+import numpy as np
+
+from resnext_helpers.exercises import _evaluation_code
 from resnext_helpers.exercises._exercise import Exercise, is_number
 
 
@@ -56,6 +59,61 @@ def _f1(answer):
     return None
 
 
+# Confidences, whether right, the wanted accuracy, the lowest threshold. Of the first answers, 67%
+# are right from 0.3 on, 80% from 0.5, 75% from 0.7 and 100% from 0.9: up, down and up again.
+_ANSWERS = (np.array([0.3, 0.95, 0.5, 0.9, 0.7, 0.99]), np.array([0, 1, 1, 1, 0, 1], bool))
+_THRESHOLDS = (
+    (*_ANSWERS, 0.95, 0.9),
+    (*_ANSWERS, 0.6, 0.3),
+    (*_ANSWERS, 0.8, 0.5),
+    (np.array([0.4, 0.8]), np.array([False, False]), 0.5, None),
+)
+
+
+def _threshold(answer):
+    if not callable(answer):
+        return "Give a function of three things: confidences, right, wanted."
+    for confidences, right, wanted, expected in _THRESHOLDS:
+        call = f"threshold({confidences.tolist()}, {right.tolist()}, {wanted})"
+        try:
+            got = answer(confidences.copy(), right.copy(), wanted)
+        except Exception as error:
+            return f"{call} fails with {type(error).__name__}: {error}."
+        if wrong := _threshold_is_wrong(got, confidences, right, wanted, expected):
+            return f"{call} gives {got!r}. {wrong}"
+    return None
+
+
+def _threshold_is_wrong(got, confidences, right, wanted, expected):
+    if expected is None:
+        return None if got is None else "No threshold reaches this: return None."
+    if got is None:
+        return (
+            f"There is one: of the answers from {expected} on, "
+            f"{right[confidences >= expected].mean():.0%} are right. Do you divide by the answers "
+            "that are kept, or by all photographs?"
+        )
+    if not is_number(got):
+        return "That is no number."
+    if math.isclose(got, expected):
+        return None
+    answered = confidences >= got
+    if not answered.any():
+        return "With it nothing is answered at all."
+    if right[answered].mean() < wanted:
+        return (
+            f"From there on only {right[answered].sum()} of {answered.sum()} answers are right, "
+            f"{right[answered].mean():.0%}."
+        )
+    if got > expected:
+        return (
+            f"It is high enough, but a lower one is too: from {expected} on "
+            f"{right[confidences >= expected].mean():.0%} are right. Accuracy can fall and rise "
+            "again, so try every confidence."
+        )
+    return "Take one of the confidences: from the lowest that is kept on."
+
+
 EXERCISES = {
     "06-recall": Exercise(
         _recall,
@@ -82,5 +140,35 @@ EXERCISES = {
         solution="def f1(precision, recall):\n"
         "    total = precision + recall\n"
         "    return 2 * precision * recall / total if total else 0.0",
+    ),
+    "06-threshold": Exercise(
+        _threshold,
+        praise="The lowest threshold keeps the most answers.",
+        hints=(
+            "Only the confidences themselves matter as thresholds: between two of them nothing "
+            "changes.",
+            "For one threshold t: answered = confidences >= t, and the accuracy is "
+            "right[answered].mean().",
+            "Go through np.sort(confidences), and return the first that is good enough.",
+        ),
+        solution="""\
+def threshold(confidences, right, wanted):
+    for t in np.sort(confidences):
+        if right[confidences >= t].mean() >= wanted:
+            return t
+    return None""",
+    ),
+    "06-repair": Exercise(
+        _evaluation_code.what_is_wrong,
+        praise="All five are mended. None of them stopped the code, or looked wrong.",
+        hints=(
+            "There are five mistakes, about one for each thing that is returned. Read what each "
+            "line is given, not only what it does.",
+            "Which photographs are judged? is_validation isn't used anywhere.",
+            "help(confusion_matrix) tells the order of its arguments.",
+            "Does a rare class count as much as a frequent one in the mean recall? And a bin with "
+            "one photograph as much as a full one in the calibration error?",
+        ),
+        solution=_evaluation_code.solution(),
     ),
 }

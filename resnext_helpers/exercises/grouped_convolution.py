@@ -2,15 +2,10 @@
 
 from itertools import islice
 
-import keras
-import numpy as np
-from keras import ops
-
+from resnext_helpers.exercises._by_hand import function_is_wrong
 from resnext_helpers.exercises._exercise import Exercise, is_number
+from resnext_helpers.exercises.wrong_convolutions import DIAGNOSES, diagnoses_are_wrong
 
-from ..layers import GroupedConv2D
-
-_CASES = ((8, 8, 4), (6, 12, 3), (12, 4, 2), (4, 4, 1))  # channels, filters, groups
 _LONGEST_LIST = 1000
 _NOT_A_LIST = "The answer is a list of whole numbers, for example [0, 1, 2]."
 
@@ -53,84 +48,6 @@ def _seeing_outputs_are_wrong(answer):
     }
     return messages.get(
         channels, "First find the group of input channel 5, then the filters of this group."
-    )
-
-
-def _function_is_wrong(answer):
-    """Try a learner's ``grouped_convolution(x, kernel, groups)`` on layers of several shapes."""
-    if not callable(answer):
-        return "The answer is the function itself: answer = grouped_convolution, without brackets."
-    for channels, filters, groups in _CASES:
-        x = keras.random.normal((2, 5, 6, channels), seed=channels)
-        kernel = keras.random.normal((3, 3, channels // groups, filters), seed=filters)
-        try:
-            result = answer(x, kernel, groups)
-            if result is not None:
-                result = ops.convert_to_numpy(result)
-            wrong = _result_is_wrong(result, x, kernel, groups)
-        except Exception as error:  # whatever a learner's code may raise
-            wrong = f"your function stopped with {type(error).__name__}: {error}"
-        if wrong:
-            return f"With {channels} channels, {filters} filters and {groups} groups, {wrong}"
-    return None
-
-
-def _result_is_wrong(result, x, kernel, groups):
-    if result is None:
-        return "your function returned None. Does it end with return?"
-    wanted = _convolve(x, kernel, groups)
-    if result.shape != wanted.shape:
-        return _shape_is_wrong(result.shape, wanted.shape, groups)
-    if np.allclose(result, wanted, atol=1e-4):
-        return None
-    if any(np.allclose(result, wrong, atol=1e-4) for wrong in _one_input(x, kernel, groups)):
-        return (
-            "every group reads the same channels. Is it the trap of section 4, "
-            "or does your slice of x forget the group?"
-        )
-    if any(np.allclose(result, wrong, atol=1e-4) for wrong in _one_kernel(x, kernel, groups)):
-        return "every group uses the same filters. Cut the kernel's last axis too."
-    if _reordered(result, wanted):
-        return "all output channels are right, but their order isn't: put group after group."
-    return "the shape is right, but the numbers aren't. Compare one group with its own convolution."
-
-
-def _shape_is_wrong(shape, wanted, groups):
-    what = f"the result's shape is {shape}, and it should be {wanted}."
-    if shape[1:3] == (wanted[1] - 2, wanted[2] - 2):
-        return f'{what} The border is missing: use padding="same".'
-    if shape == (*wanted[:3], wanted[3] // groups):
-        return f"{what} This is one group: concatenate the results of all groups."
-    return what
-
-
-def _convolve(x, kernel, groups):
-    layer = GroupedConv2D(
-        kernel.shape[-1], 3, groups=groups, padding="same", implementation="split"
-    )
-    layer.build(x.shape)
-    layer.set_weights([kernel])
-    return ops.convert_to_numpy(layer(x))
-
-
-def _one_input(x, kernel, groups):
-    """What comes out where all groups read the first group's channels, the second's, and so on."""
-    for part in ops.split(x, groups, axis=-1):
-        yield _convolve(ops.tile(part, (1, 1, 1, groups)), kernel, groups)
-
-
-def _one_kernel(x, kernel, groups):
-    """What comes out where all groups use the first group's filters, the second's, and so on."""
-    for part in ops.split(kernel, groups, axis=-1):
-        yield _convolve(x, ops.tile(part, (1, 1, 1, groups)), groups)
-
-
-def _reordered(result, wanted):
-    """Whether each wanted channel is somewhere in the result."""
-    found = np.moveaxis(result, -1, 0)
-    return all(
-        any(np.allclose(channel, other, atol=1e-4) for other in found)
-        for channel in np.moveaxis(wanted, -1, 0)
     )
 
 
@@ -190,27 +107,6 @@ EXERCISES = {
         "First group: inputs 0 to 3, outputs 0 to 7. Second: inputs 4 to 7, outputs 8 to 15.\n"
         "answer = range(8, 16)",
     ),
-    "03-by-hand": Exercise(
-        what_is_wrong=_function_is_wrong,
-        praise="It gives the same numbers as the course's own layer, in four sizes.",
-        hints=(
-            "ops.split(x, groups, axis=-1) cuts the channels into equal parts. "
-            "The kernel needs a cut too.",
-            "Cut the kernel at its last axis, the filters. "
-            "Its third axis holds the channels of one group already.",
-            'For each pair of parts: ops.conv(part, part_kernel, padding="same"). '
-            "Then ops.concatenate(results, axis=-1).",
-        ),
-        solution="""\
-def grouped_convolution(x, kernel, groups):
-    parts = ops.split(x, groups, axis=-1)
-    kernels = ops.split(kernel, groups, axis=-1)
-    results = [ops.conv(p, k, padding="same") for p, k in zip(parts, kernels)]
-    return ops.concatenate(results, axis=-1)
-
-
-answer = grouped_convolution""",
-    ),
     "03-dead-channels": Exercise(
         what_is_wrong=_dead_channels_are_wrong,
         praise="The slices are 0-3, 3-6 and 6-9, for start = g * len(branches) should be g * 4.",
@@ -220,5 +116,51 @@ answer = grouped_convolution""",
         ),
         solution="np.flatnonzero(~probe(mystery, 12).any(axis=1)) gives 10 and 11.\n"
         "The slices start at g * len(branches): 0-3, 3-6 and 6-9. Right is start = g * 4.",
+    ),
+    "03-diagnose": Exercise(
+        what_is_wrong=diagnoses_are_wrong,
+        praise="All seven. C is the lesson: probe sees which channels are connected, but not with "
+        "which weights. A test needs both: connections, and numbers.",
+        hints=(
+            "Print probe(suspects[letter], 12).astype(int) for each letter, "
+            "and compare it with connections(12, 12, 3).",
+            "Rows without a True are dead channels: two suspects have them. One of the others has "
+            "groups of another size, and two have groups of the right size in the wrong places.",
+            "Two suspects have the right table. For these, compare suspects[letter](x) with "
+            "by_loop(x, suspect_kernel, 3), for any x with 12 channels.",
+        ),
+        solution=f"answer = {DIAGNOSES}\n"
+        "A: input 0 feeds outputs 0, 3, 6, 9: results stacked, then flattened. B: inputs 0-7 dead, "
+        "8-11 feed all: late binding.\n"
+        "C: the right table, but other numbers than by_loop: the kernel is cut along the wrong "
+        "axis. D: 4 blocks of 3 channels.\n"
+        "E: the right table and the right numbers. F: inputs 0-3 dead, 8-11 read twice. "
+        "G: inputs 0-3 feed outputs 8-11.\n"
+        "D stands in a well-known book, whose block gives the layer channels / groups as its "
+        "number of groups.",
+    ),
+    "03-by-hand": Exercise(
+        what_is_wrong=function_is_wrong,
+        praise="It gives the same numbers as the course's own layer, in four sizes.",
+        hints=(
+            "ops.split(x, groups, axis=-1) cuts the channels into equal parts. "
+            "The kernel needs a cut too.",
+            "Cut the kernel at its last axis, the filters. "
+            "Its third axis holds the channels of one group already.",
+            "For each pair of parts: convolve(part, part_kernel). "
+            "Then ops.concatenate(results, axis=-1).",
+        ),
+        solution="""\
+def grouped_convolution(x, kernel, groups, convolve):
+    parts = ops.split(x, groups, axis=-1)
+    kernels = ops.split(kernel, groups, axis=-1)
+    results = [convolve(part, part_kernel) for part, part_kernel in zip(parts, kernels)]
+    return ops.concatenate(results, axis=-1)
+
+
+answer = grouped_convolution
+
+Both are cut at their last axis: x into its channels of each group, the kernel into its filters of
+each group. The results stand side by side in the same order.""",
     ),
 }

@@ -3,7 +3,9 @@
 import keras
 
 from resnext_helpers import counting
+from resnext_helpers.exercises._classifier_exercise import COMPILE
 from resnext_helpers.exercises._exercise import Exercise, is_number
+from resnext_helpers.exercises._stack_exercises import COST, STACK
 
 RESNET50_PARAMETERS = 25_557_032  # trainable, 1000 classes
 
@@ -33,7 +35,7 @@ def _depth(answer):
 
 def _resnet(answer):
     if not isinstance(answer, keras.Model):
-        return f"{type(answer).__name__} is no Keras model: give what models.resnext(...) returns."
+        return f"{type(answer).__name__} is no Keras model: give what resnext50(...) returns."
     if answer.output_shape[-1] != 1000:
         return f"It has {answer.output_shape[-1]} classes; 1000 were asked for."
     if answer.input_shape[1:] != (224, 224, 3):
@@ -43,6 +45,21 @@ def _resnet(answer):
         return (
             f"It has {parameters:,} parameters; ResNet-50 has {RESNET50_PARAMETERS:,}. "
             f"How many groups has an ordinary convolution, and how wide is its first stack?"
+        )
+    return None
+
+
+def _field(answer):
+    if not is_number(answer):
+        return f"{answer!r} is no number: how many pixels wide is the square?"
+    if answer == 427:
+        return "427 is with the stride in the 3×3, where the 3×3 still makes the shorter steps."
+    if answer == 493:
+        return "Almost: you moved the stem's strides too. Its two windows stay as they are."
+    if answer != 483:
+        return (
+            "With the stride in the 1×1 before it, each stack's first 3×3 makes the longer steps "
+            "already: 8, 16 and 32 pixels instead of 4, 8 and 16. How much does this add?"
         )
     return None
 
@@ -74,7 +91,21 @@ EXERCISES = {
             "An ordinary convolution is a grouped convolution with one group.",
             "ResNet-50's first stack is 64 channels wide inside its blocks.",
         ),
-        solution="models.resnext((224, 224, 3), 1000, groups=1, width_per_group=64): "
-        "25,557,032 parameters.",
+        solution="resnext50((224, 224, 3), 1000, groups=1, width_per_group=64): "
+        "25,557,032 parameters. One builder makes both networks.",
     ),
+    "05-field": Exercise(
+        _field,
+        praise="56 pixels more, for the same cost in 3×3 convolutions.",
+        hints=(
+            "Only the three 3×3 windows with stride 2 change. By how many pixels do they widen "
+            "what is seen, and by how many would they with a step twice as long?",
+            "Each widens it by 2 steps. The steps were 4, 8, 16; now they are 8, 16, 32.",
+        ),
+        solution="427 + 2 × (8 - 4) + 2 × (16 - 8) + 2 × (32 - 16) = 483. The 1×1 in front of "
+        "each of these 3×3 has halved the map already.",
+    ),
+    "05-cost": COST,
+    "05-stack": STACK,
+    "05-compile": COMPILE,
 }

@@ -35,16 +35,22 @@ class Panel:
         self.controls = controls
         self._shown = widgets.HTML()
         for control in controls.values():
-            control.style = {**control.style.get_state(), **_WIDE}
+            if control.style.has_trait("description_width"):  # a button's style has none
+                control.style = {**control.style.get_state(), **_WIDE}
             control.observe(self._update, "value")
-        self._box = widgets.VBox([*controls.values(), self._shown])
+        beside_each_other = widgets.Layout(flex_flow="row wrap")
+        above = widgets.Box(list(controls.values()), layout=beside_each_other)
+        self._box = widgets.VBox([above, self._shown])
         self._update()
 
     def _update(self, _change=None):
         values = {name: control.value for name, control in self.controls.items()}
         try:
             self.picture, self.message = self._draw(**values), ""
-            self._shown.value = _image(self.picture) + table(self.picture.data)
+            self._shown.value = (
+                '<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 1em">'
+                f"{_image(self.picture)}{table(self.picture.data)}</div>"
+            )
         except ValueError as error:
             self.picture, self.message = None, str(error)
             self._shown.value = f'<p role="alert">{html.escape(self.message)}</p>'

@@ -1,0 +1,58 @@
+"""Grad-CAM over the validation photographs: which places speak for which class?"""
+
+import ipywidgets as widgets
+
+from resnext_helpers import gradcam, photos
+from resnext_helpers.explorers._panel import Panel
+
+
+def explore(run, indices, of_true_class):
+    """The panel: choose a photograph, the class, the stage and the strength of the heat map.
+
+    Args:
+        run: the ``evaluation.Run`` whose network is asked.
+        indices: which of ``run.validation`` to offer, in this order.
+        of_true_class: ``(count,)``, for each of ``run.validation`` the probability of its class.
+    """
+    layers = gradcam.stages(run.model)
+    offered = [
+        (f"{run.class_names[run.validation[i].label]}, {of_true_class[i]:.0%} ({rank})", int(i))
+        for rank, i in enumerate(indices, start=1)
+    ]
+
+    def draw(photo, explained, layer, strength):
+        pixels = photos.read(run.validation[photo].path, run.image_size)
+        return gradcam.explanation(
+            run.model, run.class_names, pixels, explained, strength / 100, layer
+        )
+
+    return Panel(
+        draw,
+        photo=widgets.Dropdown(options=offered, description="photo (probability of its class)"),
+        explained=class_control(run.class_names),
+        layer=widgets.Dropdown(
+            options=layers,
+            value=gradcam.readable_layer(run.model),
+            description="feature map at the end of",
+        ),
+        strength=strength_control(),
+    )
+
+
+def class_control(class_names):
+    """A list of the classes whose score can be explained."""
+    return widgets.Dropdown(
+        options=[gradcam.MOST_LIKELY, *class_names], description="class that is explained"
+    )
+
+
+def strength_control():
+    """A slider for how much the heat map covers the photograph, in percent."""
+    return widgets.IntSlider(
+        value=60,
+        min=0,
+        max=100,
+        step=10,
+        description="strength of the heat map, in %",
+        continuous_update=False,
+    )

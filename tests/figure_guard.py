@@ -1,0 +1,103 @@
+"""Every figure that is drawn must be one that everybody can read.
+
+``conftest.py`` lays this file where each notebook's kernel finds it at its start. There it looks at
+each figure as it is saved, and stops the cell that drew a figure which breaks a rule.
+"""
+
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Text
+
+SMALLEST_TEXT = 11  # points, in a figure that a page shows in its full size
+WIDEST = 11.5  # inches; a page would make it smaller
+OKABE_ITO = [  # as in plots.COLORS
+    *("#000000", "#E69F00", "#56B4E9", "#009E73"),
+    *("#F0E442", "#0072B2", "#D55E00", "#CC79A7"),
+]
+
+
+def problems(figure):
+    """What is wrong with a figure, one sentence a problem."""
+    found = []
+    if figure.get_figwidth() > WIDEST:
+        found.append(f"The figure is {figure.get_figwidth():.1f} inches wide, above {WIDEST}.")
+    for text in figure.findobj(Text):
+        if is_seen(text) and text.get_text().strip() and text.get_fontsize() < SMALLEST_TEXT:
+            found.append(f"{text.get_text()!r} has {text.get_fontsize():g} points.")
+    for artist in figure.findobj(lambda artist: isinstance(artist, (Line2D, Patch, Text))):
+        found += [
+            f"{type(artist).__name__} {artist.get_label()!r} has the colour {color}."
+            for color in colors(artist)
+            if not is_allowed(color)
+        ]
+    for legend in figure.findobj(Legend):
+        found += same_without_color(legend)
+    return found
+
+
+def is_seen(artist):
+    return artist.get_visible() and (artist.axes is None or artist.axes.get_visible())
+
+
+def colors(artist):
+    if not is_seen(artist):
+        return []
+    if isinstance(artist, Patch):
+        shown = [artist.get_facecolor()] if artist.get_fill() else []
+        return shown + ([artist.get_edgecolor()] if artist.get_linewidth() else [])
+    return [artist.get_color()]
+
+
+def is_allowed(color):
+    """A colour of the palette, lighter or not, or a grey."""
+    rgb = to_rgb(color)
+    if max(rgb) - min(rgb) < 0.02:
+        return True
+    return any(is_tint(rgb, to_rgb(pure)) for pure in OKABE_ITO)
+
+
+def is_tint(rgb, pure):
+    """Whether a colour is ``pure``, mixed with white."""
+    strongest = min(range(3), key=lambda channel: pure[channel])
+    white = (rgb[strongest] - pure[strongest]) / (1 - pure[strongest])
+    mixed = [white + (1 - white) * channel for channel in pure]
+    return white > -0.02 and max(abs(a - b) for a, b in zip(rgb, mixed, strict=True)) < 0.02
+
+
+def same_without_color(legend):
+    """The entries of a legend that only their colour tells apart."""
+    seen = {}
+    for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+        seen.setdefault(cue(handle), []).append(text.get_text())
+    return [
+        f"Only the colour tells {' and '.join(map(repr, names))} apart."
+        for names in seen.values()
+        if len(names) > 1
+    ]
+
+
+def cue(handle):
+    """What tells an entry of a legend from another one, beside its colour."""
+    if isinstance(handle, Line2D):
+        return "line", handle.get_marker(), str(handle.get_linestyle()), handle.get_linewidth()
+    hatch = handle.get_hatch() if hasattr(handle, "get_hatch") else None
+    return type(handle).__name__, hatch, str(handle.get_linestyle())
+
+
+def install():
+    """Let every figure be looked at as it is saved."""
+    save = Figure.savefig
+
+    def savefig(figure, *args, **kwargs):
+        save(figure, *args, **kwargs)
+        wrong = problems(figure)
+        assert not wrong, "A figure that not everybody can read: " + " ".join(wrong[:5])
+
+    Figure.savefig = savefig
+
+
+if __name__ == "__main__":  # how IPython runs it
+    install()
