@@ -410,6 +410,12 @@ ODD_ANSWERS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def seed_is_set():
+    """As many programs do. A checker that used TensorFlow's chance would then see it repeat."""
+    tf.random.set_seed(1)
+
+
 @pytest.mark.parametrize(("name", "answer"), RIGHT)
 def test_a_right_answer_passes(name, answer):
     assert reply(name, answer) is None
