@@ -1,5 +1,5 @@
 // Starts reveal.js, and shrinks a slide that is a little too tall. One that is still too tall at
-// the smallest size is its author's to mend: tests/test_browser_slides.py names it.
+// the smallest size is its author's to mend.
 const SMALLEST = 75; // percent
 const [WIDTH, HEIGHT] = [1280, 720];
 
