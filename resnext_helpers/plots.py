@@ -82,7 +82,7 @@ class Picture:
     def __init__(self, figure, alt, **data):
         self.alt = alt
         self.data = data
-        self.png = _small_png(figure)
+        self.png = small_png(drawn(figure))
         plt.close(figure)  # or Jupyter would show it a second time
 
     def save(self, path):
@@ -97,12 +97,19 @@ class Picture:
         return bundle, {"image/png": {"alt": self.alt}}
 
 
-def _small_png(figure):
-    """The figure in its 256 most telling colours: a third of the size keeps notebooks light."""
-    drawn, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png")
-    Image.open(drawn).convert("RGB").quantize().save(small, "PNG", optimize=True)
-    return small.getvalue()
+def drawn(figure):
+    """A Matplotlib figure as a picture of Pillow's."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return Image.open(file).convert("RGB")
+
+
+def small_png(image):
+    """A PNG file in the image's 256 most telling colours: a third of the size keeps notebooks
+    light."""
+    file = io.BytesIO()
+    image.quantize().save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
 def show(figure, alt, **data):

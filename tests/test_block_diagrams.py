@@ -4,11 +4,10 @@ import functools
 import itertools
 
 import keras
-import matplotlib.pyplot as plt
 import pytest
 from matplotlib.patches import Polygon, Rectangle
 
-from resnext_helpers import block_diagrams, counting, models, plots
+from resnext_helpers import block_diagrams, counting, models
 
 
 @functools.cache
@@ -39,23 +38,12 @@ DRAWINGS = {
 
 
 @pytest.fixture
-def figure_of(monkeypatch):
-    """Draws, and returns the figure before it is turned into a PNG file."""
+def figure_of(figures, style):
+    """Draws, and returns the figure."""
 
     def draw(drawing):
-        figures = []
-
-        class Keeper(plots.Picture):
-            def __init__(self, figure, alt, **data):
-                figure.draw_without_rendering()
-                figures.append(figure)
-                super().__init__(figure, alt, **data)
-
-        monkeypatch.setattr(block_diagrams, "Picture", Keeper)
-        with plt.rc_context():
-            plots.use_style()
-            drawing()
-        return figures[0]
+        drawing()
+        return figures[-1]
 
     return draw
 

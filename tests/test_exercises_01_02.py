@@ -461,17 +461,6 @@ def test_an_odd_answer_is_refused_in_words(name, answer):
     assert reply(name, answer)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_check_hint_and_solution_print(name, capsys):
-    exercises.check(name, None)
-    assert "not answered yet" in capsys.readouterr().out
-    for _ in range(len(ALL[name].hints) + 1):  # after the last hint, the first again
-        exercises.hint(name)
-    assert len(set(capsys.readouterr().out.splitlines())) == len(ALL[name].hints)
-    exercises.solution(name)
-    assert ALL[name].solution in capsys.readouterr().out
-
-
 def test_the_printed_numbers_are_right():
     assert reply("02-scale", eval(ALL["02-scale"].solution.split("=")[0])) is None
     assert "143 / 540 = 0.265" in ALL["02-baseline"].solution

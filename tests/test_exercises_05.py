@@ -422,24 +422,3 @@ def test_each_wrong_classifier_gets_its_own_message(capsys, message, mutant):
 def test_the_trial_does_not_ask_for_keras_own_rate():
     """Or an unused optimizer could not be noticed."""
     assert float(keras.optimizers.Adam().learning_rate) != _classifier_exercise.RATE
-
-
-# The rest
-
-
-@pytest.mark.parametrize(
-    "name", [f"05-{n}" for n in ("blocks", "depth", "resnet", "field", "cost", "stack", "compile")]
-)
-def test_an_unanswered_exercise_is_no_error(capsys, name):
-    assert "not answered yet" in verdict(capsys, name, None)
-
-
-def test_hints_come_one_after_another_and_begin_again(capsys):
-    said = []
-    for _ in range(4):
-        exercises.hint("05-stack")
-        said.append(capsys.readouterr().out)
-    assert ["hint 1 of 3" in said[0], "hint 2 of 3" in said[1], "hint 3 of 3" in said[2]] == [
-        True
-    ] * 3
-    assert said[3] == said[0]

@@ -253,24 +253,3 @@ def test_no_two_mistakes_give_the_same_number():
         for i, one in enumerate(values):
             for other in values[i + 1 :]:
                 assert one.shape != other.shape or not np.allclose(one, other, atol=1e-3), key
-
-
-def test_an_unanswered_exercise_is_no_error(capsys):
-    for name in ("06-recall", "06-overfit", "06-f1", "06-threshold", "06-repair"):
-        assert "not answered yet" in verdict(capsys, name, None)
-
-
-def test_hints_come_one_after_another_and_begin_again(capsys):
-    said = []
-    for _ in range(3):
-        exercises.hint("06-overfit")
-        said.append(capsys.readouterr().out)
-    assert "hint 1 of 2" in said[0]
-    assert "hint 2 of 2" in said[1]
-    assert said[2] == said[0]
-
-
-@pytest.mark.parametrize("name", ["06-nothing", "99-blocks", "", 5])
-def test_an_unknown_exercise_is_named(name):
-    with pytest.raises(KeyError, match="There is no exercise"):
-        exercises.check(name, 1)

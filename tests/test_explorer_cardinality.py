@@ -1,11 +1,10 @@
 """The explorer of equal price shows the paper's numbers, counts real blocks and draws to scale."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.patches import Polygon
 
-from resnext_helpers import counting, plots
+from resnext_helpers import counting
 from resnext_helpers.explorers import cardinality as explorer
 
 PAPER = {  # C, d: weights of the template block (facts of Table 2), error in % (Table 3)
@@ -19,29 +18,16 @@ ERROR = "paper's error with 50 layers"
 SHARE = "weights, beside the ResNet block"
 
 
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        plots.use_style()
-        yield
+pytestmark = pytest.mark.usefixtures("style")
 
 
 @pytest.fixture
-def axes_of(monkeypatch):
-    """Draws, and returns the picture's three axes before it is turned into a PNG file."""
+def axes_of(figures):
+    """Draws, and returns the picture's three axes."""
 
     def draw(*values):
-        figures = []
-
-        class Keeper(plots.Picture):
-            def __init__(self, figure, alt, **data):
-                figure.draw_without_rendering()
-                figures.append(figure)
-                super().__init__(figure, alt, **data)
-
-        monkeypatch.setattr(explorer, "Picture", Keeper)
         explorer.compare(*values)
-        return figures[0].axes
+        return figures[-1].axes
 
     return draw
 

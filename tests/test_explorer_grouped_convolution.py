@@ -4,14 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from resnext_helpers import plots
 from resnext_helpers.explorers import _panel
 from resnext_helpers.explorers import grouped_convolution as explorer
 
-
-@pytest.fixture(autouse=True)
-def style():
-    plots.use_style()
+pytestmark = pytest.mark.usefixtures("style")
 
 
 FIRST = {"channels": 8, "filters": 8, "groups": 4, "kernel_size": 3, "side": 16}

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from resnext_helpers import plots
 from resnext_helpers.explorers.mistakes import ALL, decide, explore
 
 NAMES = ["owl", "gull", "heron"]
@@ -47,14 +46,6 @@ def test_accuracy_of_the_answers():
     assert decide(LABELS, PROBABILITIES, NAMES, 90).data["right_of_these"] == "100.0%"
     nothing = decide(LABELS, PROBABILITIES, NAMES, 95, "gull").data
     assert nothing["right_of_these"] == "nothing is answered"
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    drawn = []
-    close = plots.plt.close
-    monkeypatch.setattr(plots.plt, "close", lambda figure: (drawn.append(figure), close(figure)))
-    return drawn
 
 
 def test_the_bars_share_each_class_and_the_curves_are_of_the_chosen_one(figures):

@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 
-from resnext_helpers.commands import gathered
+from resnext_helpers.commands import gathered, slides
 from resnext_helpers.commands.notebook_runner import FOLDER, NAMES
 from resnext_helpers.settings import CourseError
 
@@ -87,6 +87,6 @@ def test_each_section_has_minutes_and_notes_and_their_sum_is_stated(name):
         if cell.cell_type == "markdown" and cell.source.splitlines()[0] not in silent:
             assert cell.metadata.course.minutes > 0, cell.id
             assert 5 <= len(cell.metadata.course.notes.split()) <= 70, cell.id
-    total = sum(course["minutes"] for _, course in gathered.sections(NOTEBOOKS[name]))
+    total = slides.minutes(NOTEBOOKS[name])
     title = NOTEBOOKS[name].cells[0].source
     assert re.search(rf"\*\*Time\*\* .*about {total} minutes in class", title)

@@ -12,11 +12,7 @@ NAMES = ["owl", "gull", "heron"]
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(autouse=True)
-def style():
-    with plots.plt.rc_context():
-        plots.use_style()
-        yield
+pytestmark = pytest.mark.usefixtures("style")
 
 
 @pytest.fixture

@@ -1,19 +1,10 @@
 """The figure of the groups shows the photographs that excite each most, and the correlations."""
 
 import numpy as np
-import pytest
 
-from resnext_helpers import group_responses, plots
+from resnext_helpers import group_responses
 
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    drawn = []
-    close = plots.plt.close
-    monkeypatch.setattr(plots.plt, "close", lambda figure: (drawn.append(figure), close(figure)))
-    return drawn
 
 
 def test_each_row_has_its_strongest_photographs_first(figures):

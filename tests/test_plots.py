@@ -39,21 +39,7 @@ FIGURES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        plots.use_style()
-        yield
-
-
-@pytest.fixture
-def kept(monkeypatch):
-    """The Matplotlib figures that were rendered, which otherwise are closed at once."""
-    figures = []
-    monkeypatch.setattr(plt, "close", figures.append)
-    yield figures
-    monkeypatch.undo()
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def small_figure():
@@ -83,9 +69,9 @@ def test_the_styles_texts_are_12_points_or_more():
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_drawn_text_is_12_points_or_more(name, kept):
+def test_a_drawn_text_is_12_points_or_more(name, figures):
     FIGURES[name]()
-    texts = [text for text in kept[0].findobj(Text) if text.get_text() and text.get_visible()]
+    texts = [text for text in figures[0].findobj(Text) if text.get_text() and text.get_visible()]
     assert texts
     assert min(text.get_fontsize() for text in texts) >= 12
 
@@ -129,9 +115,9 @@ def test_a_picture_can_be_saved(tmp_path):
     assert Image.open(tmp_path / "line.png").size == (300, 200)
 
 
-def test_the_grid_shows_each_photograph_under_its_title(kept):
+def test_the_grid_shows_each_photograph_under_its_title(figures):
     picture = FIGURES["photo_grid"]()
-    axes = kept[0].axes
+    axes = figures[0].axes
     assert len(axes) == 8  # two rows of four; three places stay empty
     for axis, photo, name in zip(axes, PHOTOS, NAMES, strict=False):
         assert np.array_equal(axis.images[0].get_array(), photo)
@@ -141,9 +127,9 @@ def test_the_grid_shows_each_photograph_under_its_title(kept):
 
 
 @pytest.mark.parametrize("name", ["bars", "bars, horizontal"])
-def test_bars_are_as_long_as_their_values(name, kept):
+def test_bars_are_as_long_as_their_values(name, figures):
     picture = FIGURES[name]()
-    (axis,) = kept[0].axes
+    (axis,) = figures[0].axes
     horizontal = name != "bars"
     lengths = [bar.get_width() if horizontal else bar.get_height() for bar in axis.patches]
     assert lengths == list(BARS.values())
@@ -155,15 +141,17 @@ def test_bars_are_as_long_as_their_values(name, kept):
     assert (axis.get_xlabel() or axis.get_ylabel()) in ("seconds", "milliseconds")
 
 
-def test_bars_carry_other_texts_where_asked(kept):
+def test_bars_carry_other_texts_where_asked(figures):
     plots.bars(BARS, "Bars", ylabel="ms", labels={"one": "a", "two": "b", "three": "c"})
-    assert [text.get_text() for text in kept[0].axes[0].texts] == ["a", "b", "c"]
+    assert [text.get_text() for text in figures[0].axes[0].texts] == ["a", "b", "c"]
 
 
-def test_learning_curves_are_the_history(kept):
+def test_learning_curves_are_the_history(figures):
     picture = FIGURES["learning_curves"]()
     lines = {
-        (axis.get_ylabel(), line.get_label()): line for axis in kept[0].axes for line in axis.lines
+        (axis.get_ylabel(), line.get_label()): line
+        for axis in figures[0].axes
+        for line in axis.lines
     }
     for name, key in (
         ("loss", ("loss", "training")),
@@ -183,9 +171,9 @@ def test_learning_curves_before_the_first_epoch():
     assert "No epoch" in plots.learning_curves([], epochs=3).alt
 
 
-def test_the_confusion_matrix_shows_every_count(kept):
+def test_the_confusion_matrix_shows_every_count(figures):
     picture = FIGURES["confusion"]()
-    (axis,) = kept[0].axes
+    (axis,) = figures[0].axes
     assert np.array_equal(axis.images[0].get_array(), MATRIX)
     shown = {tuple(text.get_position()): text.get_text() for text in axis.texts}
     assert shown == {(x, y): str(MATRIX[y, x]) for x in range(3) for y in range(3)}
@@ -193,9 +181,9 @@ def test_the_confusion_matrix_shows_every_count(kept):
     assert "27 photographs; 21" in picture.alt
 
 
-def test_the_device_drawing_has_an_arrow_for_each_road(kept):
+def test_the_device_drawing_has_an_arrow_for_each_road(figures):
     picture = device_diagrams.host_and_device()
-    (axis,) = kept[0].axes
+    (axis,) = figures[0].axes
     arrows = [text for text in axis.texts if getattr(text, "arrow_patch", None)]
     assert len(arrows) == len(picture.data["roads"]) == 4
     places = {place for road in picture.data["roads"] for place in road}

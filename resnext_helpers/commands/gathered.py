@@ -4,6 +4,7 @@ import re
 
 import nbformat
 
+from resnext_helpers.commands import slides
 from resnext_helpers.commands.notebook_runner import FOLDER, NAMES
 from resnext_helpers.settings import PROJECT, CourseError
 
@@ -72,9 +73,8 @@ def plan_of(name, notebook):
         f"| {heading} | {course['minutes']} | {course['notes']} |\n"
         for heading, course in sections(notebook)
     ]
-    total = sum(course["minutes"] for _, course in sections(notebook))
     return (
-        f"### [{name}](notebooks/{name}.ipynb): {total} minutes\n\n"
+        f"### [{name}](notebooks/{name}.ipynb): {slides.minutes(notebook)} minutes\n\n"
         f"| section | minutes | notes |\n| --- | --- | --- |\n{''.join(rows)}"
     )
 

@@ -1,12 +1,11 @@
 """The pictures in README.md: one from each notebook, as it shows it, and a sheet of the birds."""
 
 import base64
-import io
 from pathlib import Path
 
 import nbformat
 
-from resnext_helpers import sample_birds
+from resnext_helpers import plots, sample_birds
 from resnext_helpers.settings import PROJECT
 
 FOLDER = PROJECT / "images"
@@ -32,11 +31,5 @@ def write(notebooks: Path = PROJECT / "notebooks", folder: Path = FOLDER) -> Non
         outputs = next(cell for cell in cells if cell.id == cell_id).outputs
         png = next(one.data["image/png"] for one in outputs if "image/png" in one.get("data", {}))
         (folder / f"{name}.png").write_bytes(base64.b64decode(png))
-    (folder / "sample_birds.png").write_bytes(_bird_sheet())
-
-
-def _bird_sheet() -> bytes:
-    """All species in one picture, in 256 colours: a quarter of the size."""
-    file = io.BytesIO()
-    sample_birds.contact_sheet().quantize().save(file, "PNG", optimize=True)
-    return file.getvalue()
+    birds = plots.small_png(sample_birds.contact_sheet())
+    (folder / "sample_birds.png").write_bytes(birds)

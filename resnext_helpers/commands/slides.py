@@ -33,11 +33,15 @@ LIVE_STYLE = {
                 "--jp-code-line-height": "1.3",
                 "--jp-widgets-font-size": "16px",
                 "& .jp-RenderedHTMLCommon > *": {"margin-bottom": "0.5em"},
-                "& .jp-OutputArea img": {"max-height": "56vh", "width": "auto"},
+                "& .jp-OutputArea img": {"max-height": "54vh", "width": "auto"},
                 "& .jp-CodeCell:has(.jp-OutputArea img) .cm-editor": {"max-height": "28vh"},
+                "& .jp-RenderedHTML pre": {"font-size": "12px"},  # a model's summary
                 # An explorer's table finds its place beside the picture.
                 "& .jupyter-widgets img": {"max-width": "590px", "height": "auto"},
-                "& .jupyter-widgets table": {"font-size": "15px !important"},
+                "& .jupyter-widgets table": {
+                    "font-size": "15px !important",
+                    "line-height": "1.4",
+                },
                 "& .jupyter-widgets :is(th, td)": {"padding": "4px 8px 4px 0 !important"},
             }
         }
@@ -91,7 +95,7 @@ def write(notebooks: list[Path], folder: Path = FOLDER) -> None:
     facts = {
         "Keys": "→ next section, ↓ deeper, space everything in order, F full screen, O overview",
         "Speaker's window": "S: notes, minutes, the next slide",
-        "On paper": "E, then print",
+        "On paper": "write ?print-pdf after .html in the address, then print",
     }
     index = folder / "index.html"
     pages.write_index(written, facts, index, heading="ResNeXt-50: the slides", number="Minutes")

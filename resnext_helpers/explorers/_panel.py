@@ -9,6 +9,8 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 from PIL import Image
 
+from resnext_helpers import plots
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _WIDE = {"description_width": "initial"}
 
@@ -37,6 +39,8 @@ class Panel:
         for control in controls.values():
             if control.style.has_trait("description_width"):  # a button's style has none
                 control.style = {**control.style.get_state(), **_WIDE}
+            # Room for its description and for a slider beside it.
+            control.layout.width = f"{0.6 * len(control.description) + 18:.0f}em"
             control.observe(self._update, "value")
         beside_each_other = widgets.Layout(flex_flow="row wrap")
         above = widgets.Box(list(controls.values()), layout=beside_each_other)
@@ -56,12 +60,11 @@ class Panel:
             self._shown.value = f'<p role="alert">{html.escape(self.message)}</p>'
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        live = self._box._repr_mimebundle_()
-        live = live[0] if isinstance(live, tuple) else live
+        live = {WIDGET: self._box._repr_mimebundle_()[WIDGET]}
         if self.picture is None:
-            return {WIDGET: live[WIDGET], "text/plain": self.message}, {}
+            return {**live, "text/plain": self.message}, {}
         text = "\n".join([self.picture.alt, *map(": ".join, rows(self.picture.data))])
-        bundle = {WIDGET: live[WIDGET], "image/png": static(self.picture), "text/plain": text}
+        bundle = {**live, "image/png": static(self.picture), "text/plain": text}
         return bundle, {"image/png": {"alt": text}}
 
 
@@ -107,12 +110,8 @@ def static(picture):
         height = 1 - (i + 0.7) / (len(lines) + 0.7)
         figure.text(0.02, height, name, va="center", weight="bold")
         figure.text(0.5, height, text, va="center")
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    below = Image.open(drawn).convert("RGB")
+    below = plots.drawn(figure)
     both = Image.new("RGB", (above.width, above.height + below.height), "white")
     both.paste(above, (0, 0))
     both.paste(below, (0, above.height))
-    small = io.BytesIO()
-    both.quantize().save(small, "PNG", optimize=True)
-    return small.getvalue()
+    return plots.small_png(both)
