@@ -13,6 +13,7 @@ from resnext_helpers.checking import SAMPLE, check_folder
 from resnext_helpers.checking import find as find_photos
 from resnext_helpers.commands import pages, slides
 from resnext_helpers.commands.execution import execute, kernel_environment
+from resnext_helpers.explorers._panel import WIDGET
 from resnext_helpers.settings import PROJECT, CourseError, display_path
 
 FOLDER = PROJECT / "notebooks"
@@ -165,6 +166,7 @@ def _write(notebook, path):
     }
     notebook.metadata.language_info = {"name": "python"}  # its version differs between machines
     notebook.metadata[slides.LIVE_KEY] = slides.LIVE_STYLE
+    _name_widgets(notebook)
     text = nbformat.writes(notebook) + "\n"
     if text == path.read_text(encoding="utf-8"):
         return False
@@ -172,6 +174,15 @@ def _write(notebook, path):
     beside.write_text(text, encoding="utf-8", newline="\n")
     beside.replace(path)
     return True
+
+
+def _name_widgets(notebook):
+    """Gives each widget its cell's name: a new random one in each run would be a change."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            widget = output.get("data", {}).get(WIDGET)
+            if widget:
+                widget["model_id"] = cell.id
 
 
 def _trained_model(run_dir):
