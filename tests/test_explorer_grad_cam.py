@@ -31,7 +31,8 @@ def run(tmp_path_factory):
 def test_the_panel_follows_its_controls(run):
     panel = explore(run, np.array([3, 0]), np.array([0.9, 0.5, 0.5, 0.25]))
     labels = [label for label, _number in panel.controls["photo"].options]
-    assert labels == ["gull, 25% (1)", "owl, 90% (2)"]
+    assert labels == ["1 (25%)", "2 (90%)"]
+    assert panel.picture.data["true class"] == "gull"
     assert panel.picture.data["heat_map"] == "4 × 4 cells"
     first = panel.picture
     panel.controls["photo"].value = 0
@@ -50,7 +51,7 @@ def test_the_panel_follows_its_controls(run):
 
 def test_only_networks_of_the_course_have_stages_to_choose(run):
     panel = explore(run, [0], np.ones(4))
-    assert list(panel.controls["layer"].options) == [
+    assert [label for label, _layer in panel.controls["layer"].options] == [
         "layer1",
         "layer2",
         "layer3",

@@ -13,6 +13,8 @@ from resnext_helpers import plots
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _WIDE = {"description_width": "initial"}
+# A class's name may be longer than the width that ipywidgets gives a slider's value.
+_STYLE = "<style>.resnext-explorer .widget-readout { max-width: none; width: auto; }</style>"
 
 
 class Panel:
@@ -40,11 +42,13 @@ class Panel:
             if control.style.has_trait("description_width"):  # a button's style has none
                 control.style = {**control.style.get_state(), **_WIDE}
             # Room for its description and for a slider beside it.
-            control.layout.width = f"{0.6 * len(control.description) + 18:.0f}em"
+            if control.layout.width is None:
+                control.layout.width = f"{0.6 * len(control.description) + 18:.0f}em"
             control.observe(self._update, "value")
         beside_each_other = widgets.Layout(flex_flow="row wrap")
         above = widgets.Box(list(controls.values()), layout=beside_each_other)
-        self._box = widgets.VBox([above, self._shown])
+        self._box = widgets.VBox([above, widgets.HTML(_STYLE), self._shown])
+        self._box.add_class("resnext-explorer")
         self._update()
 
     def _update(self, _change=None):
@@ -66,6 +70,24 @@ class Panel:
         text = "\n".join([self.picture.alt, *map(": ".join, rows(self.picture.data))])
         bundle = {**live, "image/png": static(self.picture), "text/plain": text}
         return bundle, {"image/png": {"alt": text}}
+
+
+def choice(options, description, value=None):
+    """A slider through a list: JupyterLab takes the arrow keys away from a drop-down list.
+
+    Args:
+        options: a list of texts or numbers, or of pairs of a text and a value.
+        description: what is chosen.
+        value: which value is chosen at first, or None for the first.
+    """
+    start = {} if value is None else {"value": value}
+    slider = widgets.SelectionSlider(
+        options=options, description=description, continuous_update=False, **start
+    )
+    texts = [str(option[0] if isinstance(option, tuple) else option) for option in options]
+    longest = max(map(len, texts))
+    slider.layout.width = f"{0.6 * (len(description) + longest) + 14:.0f}em"
+    return slider
 
 
 def rows(data):
@@ -96,7 +118,8 @@ def table(data):
 
 def _image(picture):
     source = base64.b64encode(picture.png).decode()
-    return f'<img alt="{html.escape(picture.alt)}" src="data:image/png;base64,{source}">'
+    fits = 'style="max-width: 100%; height: auto"'  # also beside JupyterLab's list of files
+    return f'<img {fits} alt="{html.escape(picture.alt)}" src="data:image/png;base64,{source}">'
 
 
 def static(picture):

@@ -10,7 +10,7 @@ import numpy as np
 from .. import counting, models
 from ..block_diagrams import convolutions, draw_block
 from ..plots import COLORS, Picture
-from ._panel import Panel
+from ._panel import Panel, choice
 
 CHANNELS = 256  # that enter and leave the block
 CARDINALITIES = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -22,9 +22,7 @@ _PICTURE_SIZE = 56  # pixels, where the paper's template block stands
 def explore():
     """The panel: choose cardinality and width, see the price and the block."""
     controls = {
-        "cardinality": widgets.SelectionSlider(
-            options=CARDINALITIES, value=32, description="cardinality C", continuous_update=False
-        ),
+        "cardinality": choice(CARDINALITIES, "cardinality C", 32),
         "width": widgets.IntSlider(
             value=4, min=1, max=128, description="width of a path d", continuous_update=False
         ),

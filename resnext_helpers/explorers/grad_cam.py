@@ -3,7 +3,7 @@
 import ipywidgets as widgets
 
 from resnext_helpers import gradcam, photos
-from resnext_helpers.explorers._panel import Panel
+from resnext_helpers.explorers._panel import Panel, choice
 
 
 def explore(run, indices, of_true_class):
@@ -16,34 +16,32 @@ def explore(run, indices, of_true_class):
     """
     layers = gradcam.stages(run.model)
     offered = [
-        (f"{run.class_names[run.validation[i].label]}, {of_true_class[i]:.0%} ({rank})", int(i))
-        for rank, i in enumerate(indices, start=1)
+        (f"{rank} ({of_true_class[i]:.0%})", int(i)) for rank, i in enumerate(indices, start=1)
     ]
 
     def draw(photo, explained, layer, strength):
         pixels = photos.read(run.validation[photo].path, run.image_size)
-        return gradcam.explanation(
+        picture = gradcam.explanation(
             run.model, run.class_names, pixels, explained, strength / 100, layer
         )
+        true_class = run.class_names[run.validation[photo].label]
+        picture.data = {"true class": true_class, **picture.data}
+        return picture
 
     return Panel(
         draw,
-        photo=widgets.Dropdown(options=offered, description="photo (probability of its class)"),
+        photo=choice(offered, "photo (probability of its class)"),
         explained=class_control(run.class_names),
-        layer=widgets.Dropdown(
-            options=layers,
-            value=gradcam.readable_layer(run.model),
-            description="feature map at the end of",
+        layer=choice(
+            list(layers.items()), "feature map at the end of", gradcam.readable_layer(run.model)
         ),
         strength=strength_control(),
     )
 
 
 def class_control(class_names):
-    """A list of the classes whose score can be explained."""
-    return widgets.Dropdown(
-        options=[gradcam.MOST_LIKELY, *class_names], description="class that is explained"
-    )
+    """A slider through the classes whose score can be explained."""
+    return choice([gradcam.MOST_LIKELY, *class_names], "class that is explained")
 
 
 def strength_control():

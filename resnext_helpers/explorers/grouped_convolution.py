@@ -2,12 +2,11 @@
 
 import math
 
-import ipywidgets as widgets
 import numpy as np
 from keras import ops
 
 from resnext_helpers import counting, diagrams
-from resnext_helpers.explorers._panel import Panel
+from resnext_helpers.explorers._panel import Panel, choice
 from resnext_helpers.layers import GroupedConv2D
 
 CHANNELS = (4, 6, 8, 12, 16, 32, 64, 128)
@@ -20,17 +19,11 @@ def explore():
     """The explorer as a ``Panel``, for a notebook's cell."""
     return Panel(
         draw,
-        channels=_slider("channels in", CHANNELS, 8),
-        filters=_slider("channels out (filters)", CHANNELS, 8),
-        groups=_slider("groups", GROUPS, 4),
-        kernel_size=_slider("kernel size", KERNEL_SIZES, 3),
-        side=_slider("feature map size", SIDES, 16),
-    )
-
-
-def _slider(description, options, value):
-    return widgets.SelectionSlider(
-        description=description, options=options, value=value, continuous_update=False
+        channels=choice(CHANNELS, "channels in", 8),
+        filters=choice(CHANNELS, "channels out (filters)", 8),
+        groups=choice(GROUPS, "groups", 4),
+        kernel_size=choice(KERNEL_SIZES, "kernel size", 3),
+        side=choice(SIDES, "feature map size", 16),
     )
 
 

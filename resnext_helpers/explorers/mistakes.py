@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from resnext_helpers import plots
-from resnext_helpers.explorers._panel import Panel
+from resnext_helpers.explorers._panel import Panel, choice
 
 ALL = "all classes"
 _LOOKS = {
@@ -19,13 +19,13 @@ _LOOKS = {
 
 
 def explore(labels, probabilities, class_names):
-    """The panel: a slider for the threshold, a list of the classes; arguments as in ``decide``."""
+    """The panel: sliders for the threshold and the class; arguments as in ``decide``."""
     return Panel(
         partial(decide, labels, probabilities, class_names),
         threshold=widgets.IntSlider(
             value=80, min=0, max=99, description="answer only from a probability of, in %"
         ),
-        true_class=widgets.Dropdown(options=[ALL, *class_names], description="true class"),
+        true_class=choice([ALL, *class_names], "true class"),
     )
 
 

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from resnext_helpers import augmentation, data, photos, plots
-from resnext_helpers.explorers._panel import Panel
+from resnext_helpers.explorers._panel import Panel, choice
 
 SIDE = 224  # pixels of the pictures that are shown
 _BINS = np.linspace(-2.2, 2.7, 36)  # black to white, in scaled values
@@ -100,12 +100,11 @@ def browse(report):
             step,
             description=description,
             continuous_update=False,  # reading and drawing take longer than a slider's move
-            layout=widgets.Layout(width="28em"),
         )
 
     return Panel(
         lambda **values: varied_photo(report, **values),
-        class_name=widgets.Dropdown(options=report.class_names, description="class"),
+        class_name=choice(report.class_names, "class"),
         number=slider("photograph", 1, 1, max(report.counts().values()), step=1),
         right=slider("shift right, %", 0, -50, 50),
         down=slider("shift down, %", 0, -50, 50),

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from resnext_helpers import counting, models, plots, training
-from resnext_helpers.explorers._panel import Panel
+from resnext_helpers.explorers._panel import Panel, choice
 from resnext_helpers.settings import PROFILES
 
 GROUPS, WIDTH = 32, 4
@@ -231,20 +231,13 @@ def explore(speed):
     """The controls around ``draw``."""
     lazy = {"continuous_update": False}
 
-    def choice(options, value, name):
-        return widgets.SelectionSlider(options=options, value=value, description=name, **lazy)
-
     return Panel(
         lambda **settings: draw(speed, **settings),
-        image_size=choice([16, 32, 64, 96, 128, 160, 192, 224, 320], 128, "image size (pixels)"),
-        batch_size=choice([1, 2, 4, 8, 16, 32, 64], 16, "batch size"),
+        image_size=choice([16, 32, 64, 96, 128, 160, 192, 224, 320], "image size (pixels)", 128),
+        batch_size=choice([1, 2, 4, 8, 16, 32, 64], "batch size", 16),
         epochs=widgets.IntSlider(value=8, min=1, max=50, description="epochs", **lazy),
         photographs=widgets.IntSlider(
             value=240, min=20, max=2000, step=20, description="photographs", **lazy
         ),
-        depth=widgets.Dropdown(
-            options={f"ResNeXt-{depth}": depth for depth in (50, 101, 152)},
-            value=50,
-            description="network",
-        ),
+        depth=choice([(f"ResNeXt-{depth}", depth) for depth in (50, 101, 152)], "network"),
     )
