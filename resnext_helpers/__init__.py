@@ -18,7 +18,7 @@ _STARTUP = {
 }
 
 
-def _import_tensorflow_quietly() -> None:
+def import_tensorflow_quietly() -> None:
     """Import TensorFlow without its first log lines, which no setting turns off.
 
     They are written straight to file descriptor 2, which a notebook shows as an error. Lines of
@@ -63,4 +63,4 @@ else:
     for _name, _value in _STARTUP.items():
         os.environ.setdefault(_name, _value)
     if "ipykernel.kernelapp" in sys.modules:  # in a notebook's kernel
-        _import_tensorflow_quietly()
+        import_tensorflow_quietly()

@@ -6,8 +6,18 @@ import argparse
 import sys
 from pathlib import Path
 
+from resnext_helpers import import_tensorflow_quietly
 from resnext_helpers.commands import environment
-from resnext_helpers.settings import PROJECT, CourseError
+from resnext_helpers.settings import PROFILES, PROJECT, CourseError
+
+TRAIN_SETTINGS = {  # of the profile, that `train` can change
+    "image_size": (int, "height and width of a photograph, in pixels"),
+    "batch_size": (int, "photographs in one training step"),
+    "epochs": (int, "passes over the training photographs"),
+    "learning_rate": (float, "Adam's peak step size"),
+    "patience": (int, "stop early after so many epochs without a better result; default: never"),
+    "seed": (int, "fixes the split, the order and the first weights"),
+}
 
 # A command imports what it needs when it runs: `setup` runs before anything is installed.
 
@@ -51,8 +61,17 @@ def slides(options: argparse.Namespace) -> None:
     slides.write(notebook_runner.find(options.names))
 
 
+def train(options: argparse.Namespace) -> int:
+    """Train ResNeXt-50 without a notebook; a training that was cut off goes on."""
+    import_tensorflow_quietly()
+    from resnext_helpers.commands import train
+
+    return train.run(options)
+
+
 def check_data(options: argparse.Namespace) -> int:
     """Check a folder of photographs and print what was found."""
+    import_tensorflow_quietly()
     from resnext_helpers.checking import check_folder
 
     try:
@@ -88,6 +107,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     command = add(slides)
     command.add_argument("names", nargs="*", metavar="NAME", help="such as 03; none means all six")
+    command = add(train)
+    command.add_argument("--run", required=True, metavar="NAME", help="its folder's name in runs/")
+    command.add_argument("--data", type=Path, metavar="DIR", help="holds one folder a class")
+    command.add_argument("--profile", choices=PROFILES, default="full", help="default: full")
+    for name, (kind, meaning) in TRAIN_SETTINGS.items():
+        command.add_argument(
+            f"--{name.replace('_', '-')}", type=kind, metavar="N", help=meaning, dest=name
+        )
+    command.add_argument(
+        "--deterministic", action="store_true", help="the same result each time, and slower"
+    )
     command = add(check_data, "check-data")
     command.add_argument("folder", type=Path, metavar="DIR", help="holds one folder a class")
     return parser

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,17 @@ class Split:
     validation: list[Photo]
 
 
+@dataclass
+class Passes:
+    """Counts the passes over the photographs: each has an order and variations of its own.
+
+    Attributes:
+        number: of the next pass. A training that goes on sets it to the epochs that it had.
+    """
+
+    number: int = 0
+
+
 @dataclass(frozen=True)
 class Photos:
     """All that a notebook needs of a folder of photographs.
@@ -61,6 +72,7 @@ class Photos:
         split: which photographs are in which part.
         train: batches for training: shuffled, augment, scaled.
         validation: batches for validation: in order, scaled.
+        passes: which pass over ``train`` comes next.
     """
 
     folder: Path
@@ -70,6 +82,7 @@ class Photos:
     split: Split
     train: tf.data.Dataset
     validation: tf.data.Dataset
+    passes: Passes = field(default_factory=Passes)
 
 
 def load(config: CourseSettings, progress: bool = True) -> Photos:
@@ -87,14 +100,16 @@ def load(config: CourseSettings, progress: bool = True) -> Photos:
         "cache": len(report.photos) * config.image_size**2 * 3 <= CACHE_BYTES,
         "seed": config.seed,
     }
+    passes = Passes()
     return Photos(
         folder,
         source(folder),
         report,
         report.class_names,
         parts,
-        train=pipeline(parts.train, training=True, augment=True, **form),
+        train=pipeline(parts.train, training=True, augment=True, passes=passes, **form),
         validation=pipeline(parts.validation, **form),
+        passes=passes,
     )
 
 
@@ -131,6 +146,7 @@ def pipeline(
     augment: bool = False,
     cache: bool = True,
     seed: int | None = None,
+    passes: Passes | None = None,
 ) -> tf.data.Dataset:
     """Batches of scaled pictures and their labels, prepared while the network computes.
 
@@ -145,32 +161,49 @@ def pipeline(
         training: shuffle, in a new order each epoch.
         augment: vary each picture each time (see ``augment``).
         cache: keep the pictures in memory after the first epoch.
-        seed: makes the orders and the variations repeatable.
+        seed: makes the orders and the variations repeatable: they follow from it and the pass.
+        passes: which pass comes next; None begins to count here.
 
     Returns:
         Dataset of ``(images, labels)``: ``float32 (batch, image_size, image_size, 3)`` as from
         ``scale``, and ``int32 (batch,)``.
     """
 
-    def read_all(numbers):
-        return numbers.map(_reader(photos, image_size), num_parallel_calls=tf.data.AUTOTUNE)
+    items, read = tf.data.Dataset.range(len(photos)), _reader(photos, image_size)
+    if cache:  # as 8-bit pixels, a quarter of the memory of floats
+        items = items.map(read, tf.data.AUTOTUNE).cache()
+    next_seeds = _seeds(seed, Passes() if passes is None else passes)
 
-    dataset = tf.data.Dataset.range(len(photos))
-    if cache:
-        dataset = read_all(dataset).cache()  # as 8-bit pixels, a quarter of the memory of floats
-    if training:
-        dataset = dataset.shuffle(len(photos), seed=seed, reshuffle_each_iteration=True)
-    if not cache:
-        dataset = read_all(dataset)  # after shuffling: a buffer of numbers, not of pictures
-    dataset = dataset.batch(batch_size)
-    if augment:
-        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
-        dataset = tf.data.Dataset.zip(dataset, seeds).map(
-            lambda batch, number: (augmentation.augment(batch[0], number), batch[1]),
-            tf.data.AUTOTUNE,
-        )
-    dataset = dataset.map(lambda images, labels: (scale(images), labels), tf.data.AUTOTUNE)
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    def one_pass(_):
+        seeds = tf.ensure_shape(tf.numpy_function(next_seeds, [], tf.int64), (2,))
+        ordered = items
+        if training:
+            ordered = items.shuffle(len(photos), seeds[0], reshuffle_each_iteration=False)
+        return tf.data.Dataset.zip(ordered, tf.data.Dataset.random(seed=seeds[1]))
+
+    dataset = tf.data.Dataset.from_tensors(0).flat_map(one_pass)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(photos)))
+    if not cache:  # after shuffling: a buffer of numbers, not of pictures
+        dataset = dataset.map(lambda number, chance: (read(number), chance), tf.data.AUTOTUNE)
+
+    def prepare(pictures, chances):
+        images, labels = pictures
+        if augment:
+            images = augmentation.augment(images, chances[0])
+        return scale(images), labels
+
+    return dataset.batch(batch_size).map(prepare, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def _seeds(seed, passes):
+    """A function that gives the two seeds of the next pass: for its order, for its variations."""
+    start = np.random.SeedSequence(seed).entropy  # without a seed: another one each time
+
+    def draw():
+        number, passes.number = passes.number, passes.number + 1
+        return np.random.default_rng([start, number]).integers(2**62, size=2)
+
+    return draw
 
 
 def _reader(photos, image_size):

@@ -25,6 +25,7 @@ class CourseSettings:
         batch_size: photographs in one training step.
         epochs: passes over the training photographs.
         learning_rate: Adam's peak step size.
+        patience: epochs without a better result after which training stops early; None: never.
         seed: fixes the split, the shuffling and the first weights.
         validation_fraction: share of the photographs that is kept for validation.
         data_dir: folder of class folders, or None to look for one (see ``data.find``).
@@ -36,6 +37,7 @@ class CourseSettings:
     batch_size: int
     epochs: int
     learning_rate: float
+    patience: int | None = None
     seed: int = 123
     validation_fraction: float = 0.2
     data_dir: Path | None = None
@@ -48,15 +50,15 @@ class CourseSettings:
             name += f"-{hashlib.sha256(os.fsencode(data_dir.absolute())).hexdigest()[:6]}"
         return self.runs_dir / name
 
-    def _shown(self):
-        """The folders are left out: a notebook prints where its photographs come from."""
+    def without_folders(self):
+        """The settings by name, but for where photographs and trained models are."""
         return {name: value for name, value in asdict(self).items() if not name.endswith("_dir")}
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in self._shown().items())
+        return "\n".join(f"{name}: {value}" for name, value in self.without_folders().items())
 
     def _repr_markdown_(self) -> str:
-        rows = "\n".join(f"| {name} | {value} |" for name, value in self._shown().items())
+        rows = "\n".join(f"| {name} | {value} |" for name, value in self.without_folders().items())
         return f"| setting | value |\n| --- | --- |\n{rows}"
 
 
@@ -67,17 +69,18 @@ PROFILES = {
 }
 
 
-def load() -> CourseSettings:
+def load(profile: str | None = None) -> CourseSettings:
     """The settings that the environment asks for.
 
-    ``RESNEXT_PROFILE`` picks the profile (``sample`` unless set), ``RESNEXT_DATA`` the folder of
+    ``RESNEXT_PROFILE`` picks the profile (``sample`` unless set) where none is given here,
+    ``RESNEXT_DATA`` the folder of
     photographs, ``RESNEXT_RUNS`` the folder for trained models. A relative path starts at the
     project's folder, so it means the same from a notebook and from a terminal.
 
     Raises:
         CourseError: the profile doesn't exist.
     """
-    name = os.environ.get("RESNEXT_PROFILE") or "sample"
+    name = profile or os.environ.get("RESNEXT_PROFILE") or "sample"
     if name not in PROFILES:
         raise CourseError(
             f"RESNEXT_PROFILE is {name!r}, and there is no such profile: "

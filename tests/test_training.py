@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from resnext_helpers import training
+from resnext_helpers import recorder, runs, training
 from resnext_helpers.data import Photos, Split
 from resnext_helpers.report import Photo, Report
 from resnext_helpers.settings import PROFILES, CourseError
@@ -53,7 +53,8 @@ def test_the_run_folder_holds_what_the_run_was(birds, model, tmp_path):
     rows = training.train(model, birds, CONFIG, tmp_path / "run")
 
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"model.keras", "history.csv", "classes.json", "settings.json", "split.json"}
+    described = {"classes.json", "settings.json", "split.json"}
+    assert names == {"model.keras", "last.keras", "history.csv", "tensorboard", *described}
     with (tmp_path / "run" / "history.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in written] == [1, 2, 3]
@@ -146,7 +147,7 @@ def test_the_figure_is_updated_after_each_epoch(birds, model, tmp_path, monkeypa
         shown.append(picture)
         return Handle()
 
-    monkeypatch.setattr(training, "display", display)
+    monkeypatch.setattr(recorder, "display", display)
     rows = training.train(model, birds, CONFIG, tmp_path)
 
     assert [len(picture.data["loss"]) for picture in shown] == [0, 1, 2, 3]
@@ -159,7 +160,7 @@ def test_the_figure_is_updated_after_each_epoch(birds, model, tmp_path, monkeypa
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "history.csv"
     path.write_text("old")
-    with pytest.raises(OSError, match="disk full"), training.replacing(path) as temporary:
+    with pytest.raises(OSError, match="disk full"), runs.replacing(path) as temporary:
         temporary.write_text("ne")
         raise OSError("disk full")
     assert path.read_text() == "old"
@@ -177,6 +178,10 @@ def test_warm_up_and_cosine():
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def stop_in_the_first_epoch(model):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
@@ -188,13 +193,13 @@ def stop_in_the_first_epoch(model):
 
 def test_a_training_stopped_at_once_leaves_the_older_run_whole(birds, model, tmp_path):
     training.train(model, birds, CONFIG, tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = contents(tmp_path)
     other = dataclasses.replace(birds, class_names=["light", "shade"])
     stop_in_the_first_epoch(model)
 
     assert training.train(model, other, CONFIG, tmp_path) == []
 
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert contents(tmp_path) == before
 
 
 def test_no_epoch_is_no_best_epoch():
