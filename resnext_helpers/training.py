@@ -42,10 +42,11 @@ def make_variables(model):
     Born inside the first step, they would make TensorFlow build its graph twice, which takes
     seconds.
     """
-    model.optimizer.build(model.trainable_variables)
-    label, logits = keras.ops.zeros((1,)), keras.ops.zeros((1, model.output_shape[-1]))
-    model.compute_metrics(None, label, logits)
-    model.reset_metrics()
+    with model.distribute_strategy.scope():  # a copy on each device that the model is on
+        model.optimizer.build(model.trainable_variables)
+        label, logits = keras.ops.zeros((1,)), keras.ops.zeros((1, model.output_shape[-1]))
+        model.compute_metrics(None, label, logits)
+        model.reset_metrics()
 
 
 def warm_up_and_cosine(peak, steps):
