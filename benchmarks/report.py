@@ -1,4 +1,4 @@
-"""Writes what speed.py measured as RESULTS.md and speed.png: ``python report.py`` does it anew."""
+"""Writes RESULTS.md and its pictures from speed.json and accuracy.json: ``python report.py``."""
 
 import json
 import statistics
@@ -8,18 +8,31 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from resnext_helpers import counting, models, plots  # noqa: E402
+import accuracy_report  # noqa: E402
+from tables import table  # noqa: E402
+
+from resnext_helpers import comparison, counting, models, plots  # noqa: E402
 
 COURSE = "course"
 MAIN = (224, 8)  # the article's picture size and batch
 
 
 def write(results, folder):
-    """RESULTS.md and its plot, from the results that speed.py gathered (see speed.json)."""
+    """RESULTS.md and its plots.
+
+    Args:
+        results: what speed.py gathered (see speed.json).
+        folder: where to.
+    """
     plots.use_style()
     picture = training_speed(results)
     picture.save(folder / "speed.png")
     parts = [head(results), summary(results), f"![{picture.alt}](speed.png)", all_settings(results)]
+    if comparison.RECORDED.exists():
+        text, pictures = accuracy_report.sections(comparison.load(), speeds(results))
+        parts.append(text)
+        for name, drawn in pictures.items():
+            drawn.save(folder / name)
     (folder / "RESULTS.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
@@ -108,7 +121,7 @@ def all_settings(results):
     return f"## Every setting\n\n{table(header, rows)}"
 
 
-def training_speed(results):
+def speeds(results):
     """Pictures a second in training, each contender's time scaled to the same course's time."""
     course = median(results, "train")
     seconds = {"course": course} | {
@@ -116,13 +129,18 @@ def training_speed(results):
         for heat in results["heats"]
         if setting(heat) == MAIN
     }
-    speeds = {name: MAIN[1] / time for name, time in seconds.items()}
+    return {name: MAIN[1] / time for name, time in seconds.items()}
+
+
+def training_speed(results):
+    """``speeds`` as bars."""
+    values = speeds(results)
     labels = {
-        name: f"{speed:.2g}" if speed < 10 else f"{speed:.0f}" for name, speed in speeds.items()
+        name: f"{speed:.2g}" if speed < 10 else f"{speed:.0f}" for name, speed in values.items()
     }
-    spoken = ", ".join(f"{name} {labels[name]}" for name in speeds)
+    spoken = ", ".join(f"{name} {labels[name]}" for name in values)
     return plots.bars(
-        speeds,
+        values,
         f"Bars: pictures a second in training at {MAIN[0]} px, batch {MAIN[1]}: {spoken}.",
         ylabel="pictures a second in training",
         labels=labels,
@@ -171,11 +189,6 @@ def share_of_limit(results):
 
 def times(share):
     return f"{share:.2f}× its time"
-
-
-def table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":

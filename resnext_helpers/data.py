@@ -37,6 +37,7 @@ MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 CACHE_BYTES = 1_000_000_000  # ``load`` keeps photographs in memory up to here
+DEFAULT_SEED = 87654321  # TensorFlow's own, where none is set
 
 _log = logging.getLogger(__name__)
 
@@ -175,6 +176,7 @@ def pipeline(
     next_seeds = _seeds(seed, Passes() if passes is None else passes)
 
     def one_pass(_):
+        tf.random.set_seed(DEFAULT_SEED)  # of this graph: the process's own seed has no part in it
         seeds = tf.ensure_shape(tf.numpy_function(next_seeds, [], tf.int64), (2,))
         ordered = items
         if training:

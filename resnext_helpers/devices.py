@@ -58,21 +58,53 @@ def use_gpu(index=0):
         raise CourseError(
             f"GPU {index} was asked for, and there are {len(found)}: choose 0 to {len(found) - 1}."
         )
+    _set_up([found[index]])
+    return f"TensorFlow computes on GPU {index}, and its memory grows with need."
+
+
+def use_gpus():
+    """Compute on all GPUs, and let their memory grow with need; without one, stay on the CPU.
+
+    A model uses several of them if it is built in the scope of ``strategy``. As with ``use_gpu``,
+    call this before the first computation.
+
+    Returns:
+        One sentence that says what was chosen.
+
+    Raises:
+        CourseError: TensorFlow has already started.
+    """
+    found = gpus()
+    if len(found) < 2:
+        return use_gpu()
+    _set_up(found)
+    return f"TensorFlow computes on {len(found)} GPUs, and their memory grows with need."
+
+
+def _set_up(chosen):
     try:
-        tf.config.experimental.set_memory_growth(found[index], True)
-        tf.config.set_visible_devices([found[index]], "GPU")
+        for gpu in chosen:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        tf.config.set_visible_devices(chosen, "GPU")
     except RuntimeError as error:
         raise CourseError(
             "TensorFlow has already computed something, so its GPUs can't be set up any more: "
             "restart the kernel and run this first."
         ) from error
-    return f"TensorFlow computes on GPU {index}, and its memory grows with need."
 
 
-def strategy():
-    """The ``tf.distribute`` strategy that fits: mirrored over several GPUs, else the default."""
-    visible = tf.config.get_visible_devices("GPU")
-    return tf.distribute.MirroredStrategy() if len(visible) > 1 else tf.distribute.get_strategy()
+def strategy(devices=None):
+    """The ``tf.distribute`` strategy that fits: mirrored over several GPUs, else the default.
+
+    Mirrored, each GPU has a copy of the network and computes with its share of every batch; all
+    copies then take the same step. Build and compile a model in the strategy's ``scope()``.
+
+    Args:
+        devices: what to compute on, such as ``["GPU:0", "GPU:1"]``; None: every visible GPU.
+    """
+    if devices is None and len(tf.config.get_visible_devices("GPU")) < 2:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def mixed_precision_helps():

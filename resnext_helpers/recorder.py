@@ -36,7 +36,7 @@ class Recorder(keras.callbacks.Callback):
             "classes": photos.class_names,
             "split": self.description["split.json"],
             "network": [model.name, model.count_params()],
-            "optimizer": keras.optimizers.serialize(model.optimizer),
+            "optimizer": _without_names(keras.optimizers.serialize(model.optimizer)),
         }
         self.rows = []
 
@@ -165,6 +165,13 @@ def best(rows):
             "run the training cell again."
         )
     return max(rows, key=score)
+
+
+def _without_names(config):
+    """Keras numbers the optimizers of a process; the second one is no other for that."""
+    if not isinstance(config, dict):
+        return config
+    return {key: _without_names(value) for key, value in config.items() if key != "name"}
 
 
 def _split_by_name(photos):

@@ -196,6 +196,18 @@ def test_a_seed_makes_every_epoch_repeatable(report, cache, augment):
         assert not np.array_equal(images, epoch(other)[0])
 
 
+def test_the_order_follows_from_the_seed_and_the_pass_alone(report):
+    passes = data.Passes(3)
+    one = batches(report, training=True, augment=True, seed=7, passes=passes)
+    expected = epoch(one)
+    assert passes.number == 4
+    for global_seed in (1, 2):
+        tf.random.set_seed(global_seed)
+        again = batches(report, training=True, augment=True, seed=7, passes=data.Passes(3))
+        np.testing.assert_array_equal(epoch(again)[0], expected[0])
+    assert not np.array_equal(epoch(one)[0], expected[0])
+
+
 def test_augmentation_varies_from_epoch_to_epoch_and_only_when_asked(report):
     dataset = batches(report, augment=True)
     first, second = epoch(dataset)[0], epoch(dataset)[0]

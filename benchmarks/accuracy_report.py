@@ -1,0 +1,217 @@
+"""What accuracy.py recorded, as sections of RESULTS.md, which report.py writes."""
+
+import statistics
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from accuracy import CASES, SEEDS  # noqa: E402
+from tables import table  # noqa: E402
+
+from resnext_helpers import comparison, comparison_diagrams, intervals  # noqa: E402
+from resnext_helpers.comparison import TABLE_2  # noqa: E402
+
+# isort: split
+import keras  # noqa: E402 (after resnext_helpers, so that TensorFlow starts as set up)
+
+AS_WRITTEN, COURSE = "article, as written", "article, course's recipe"
+RECIPES = {  # the article's cases, and what their rows are called
+    AS_WRITTEN: "as written",
+    "article, groups mended": "groups mended",
+    "article, rate mended": "groups and rate mended",
+    COURSE: "the course's",
+}
+NETWORKS = {"small, {}×{}".format(*size): name for name, size in TABLE_2.items()}
+RESNET, RESNEXT, SMOOTHED = "small, 1×64", "small, 32×4", "small, 32×4, label smoothing"
+LAST = 5  # epochs in which an accuracy that has settled stays about the same
+
+
+def sections(runs, speeds):
+    """Everything about accuracy, as far as it is recorded.
+
+    Args:
+        runs: what accuracy.json holds, at least one run.
+        speeds: pictures a second in training, timed alone, by contender (see report.py).
+
+    Returns:
+        The Markdown text, and its pictures by the names of their files.
+    """
+    parts, pictures = [head(runs)], {}
+    for cases, file, title, write in (
+        (RECIPES, "recipes.png", "The article's experiment", lambda: article(runs, speeds)),
+        (NETWORKS, "networks.png", "Equal complexity, five cardinalities", lambda: pair(runs)),
+    ):
+        measured = {name: seeds for case, name in cases.items() if (seeds := of(runs, case))}
+        if measured:
+            picture = pictures[file] = comparison_diagrams.dots(measured, title)
+            parts += [write(), f"![{picture.alt}]({file})"]
+    return "\n\n".join([*parts, label_smoothing(runs)]), pictures
+
+
+def head(runs):
+    lacking = {case: SEEDS[case.partition(",")[0]] - len(of(runs, case)) for case in CASES}
+    lacking = "; ".join(f"{case}: {count}" for case, count in lacking.items() if count > 0)
+    digest = " and ".join(sorted({run["data"]["sha256"] for run in runs}))
+    return f"""# How accurate it is
+
+{comparison.provenance(runs)}
+No photograph is in the project, for their licence is unclear; the SHA-256 of their names and bytes
+begins with {digest}.{f" Seeds that are still to be run: {lacking}." if lacking else ""}
+
+Each accuracy is that of the **last epoch** on the validation photographs. The best epoch's would be
+too good, for these same photographs would have chosen it. In brackets stands the 95% interval of
+the mean (Student's t): where the mean of endlessly many seeds lies *with these photographs*; with
+other ones it would be wider. A seed decides the split, the first weights and the order, so two
+networks are compared seed by seed."""
+
+
+def article(runs, speeds):
+    """The article's settings, mended step by step, and the course's."""
+    rows = []
+    for case, name in RECIPES.items():
+        if recorded := [run for run in runs if run["name"] == case]:
+            seconds = statistics.median(run["ends"][-1] for run in recorded)
+            rows.append(
+                (
+                    name,
+                    str(len(recorded)),
+                    mean(runs, case),
+                    difference(runs, AS_WRITTEN, case),
+                    late(recorded),
+                    f"{statistics.fmean(run['accuracy'][-1] for run in recorded):.1%}",
+                    f"{seconds / 60:.0f}",
+                    f"{recorded[0]['train'] * CASES[case].epochs / seconds:.1f}",
+                )
+            )
+    header = (
+        "settings",
+        "seeds",
+        "validation accuracy",
+        "points more than as written",
+        f"lowest and highest of the last {LAST} epochs",
+        "training accuracy",
+        "minutes a run",
+        "pictures a second in it",
+    )
+    size, batch, epochs, rate = CASES[AS_WRITTEN][:4]
+    loop, course = speeds["article's Lambda loop"], speeds["course"]
+    pictures = epochs * runs[0]["train"]
+    momentum = keras.layers.BatchNormalization().momentum
+    return f"""## The article's experiment
+
+{size} px, batch {batch}, {epochs} epochs, from scratch. The article's network as written has
+late-bound groups, raw pixels (0 to 255), and an Adam that is made with
+{CASES["article, rate mended"].learning_rate} but compiled with {rate}. The course's network has
+scaled and varied pictures, and a rate that warms up to {CASES[COURSE].learning_rate} and falls
+along a cosine.
+
+{table(header, rows)}
+
+Where validation jumps from epoch to epoch although training goes well, a likely cause (not tested
+here) is Keras' batch norm: with its momentum of {momentum} it remembers about
+{1 / (1 - momentum):.0f} steps, in which the weights have moved on.
+
+Training accuracy is the mean over the last epoch; the course's is of varied pictures, which are
+harder.
+
+Minutes and pictures a second are of whole runs, validation included, on a machine that did other
+work at the same time: only their order of size counts. They are without the article's loop, for the
+runs compute its result in one convolution (`tests/test_accuracy.py` proves that it is the same).
+With the loop, timed alone (see above), the article trains {loop:.1f} pictures a second, and the
+course {course:.1f}: for {epochs} epochs {pictures / loop / 60:.0f} and {pictures / course / 60:.0f}
+minutes."""
+
+
+def late(runs):
+    """The range of the validation accuracies in the last epochs of these runs, in words."""
+    values = [value for run in runs for value in run["val_accuracy"][-LAST:]]
+    return f"{min(values):.0%} to {max(values):.0%}"
+
+
+def pair(runs):
+    """ResNet-50 against ResNeXt-50, and the networks of equal complexity between them."""
+    gaps = comparison.against_resnet(comparison.by_network(runs))
+    pair = gaps.get(NETWORKS[RESNEXT])
+    rows = []
+    for case, name in NETWORKS.items():
+        if recorded := [run for run in runs if run["name"] == case]:
+            groups, width, error = TABLE_2[name]
+            rows.append(
+                (
+                    name if "×" in name else f"{name} ({groups}×{width}d)",
+                    f"{recorded[0]['parameters'] / 1e6:.1f} M",
+                    f"{recorded[0]['macs'] / 1e6:.0f} M",
+                    str(len(recorded)),
+                    mean(runs, case),
+                    difference(runs, RESNET, case),
+                    f"{100 - error:.1f}%",
+                )
+            )
+    header = (
+        "network",
+        "parameters",
+        "multiply-adds",
+        "seeds",
+        "validation accuracy",
+        "points more than ResNet-50",
+        "the paper's, on ImageNet",
+    )
+    size, batch, epochs, rate = CASES[RESNEXT][:4]
+    return f"""## ResNet-50 against ResNeXt-50, and cardinality at equal complexity
+
+{size} px, batch {batch}, {epochs} epochs, from scratch, all with the course's recipe and a rate up
+to {rate}. A seed gives every network the same split and the same order.
+
+**{comparison.verdict(pair) if pair else "This pair isn't recorded yet."}**
+
+The networks of the paper's Table 2:
+
+{table(header, rows)}
+
+{comparison.summary(gaps) if gaps else ""}"""
+
+
+def label_smoothing(runs):
+    share = CASES[SMOOTHED].label_smoothing
+    return f"""## Label smoothing
+
+ResNeXt-50 as above, with label smoothing of {share}: {mean(runs, SMOOTHED)}. In points more than
+without, seed by seed: {difference(runs, RESNEXT, SMOOTHED)}."""
+
+
+def in_short(runs):
+    """The findings in a few sentences, for the README; it takes a run of each case."""
+    reached = {case: intervals.interval(of(runs, case).values()).mean for case in CASES}
+    species = runs[0]["data"]["photographs"]
+    jumping = late([run for run in runs if run["name"] == AS_WRITTEN])
+    gap = intervals.paired(of(runs, RESNET), of(runs, RESNEXT))
+    return (
+        f"Trained from scratch on photographs of {len(species)} species ({sum(species.values())} "
+        f"in all), the article's network as written gets {reached[AS_WRITTEN]:.0%} of the "
+        f"validation photographs right after its last epoch ({jumping} in its last {LAST}), with "
+        f"its groups mended {reached['article, groups mended']:.0%}, and the course's with its "
+        f"recipe {reached[COURSE]:.0%}. At {CASES[RESNEXT].image_size} pixels, with the same "
+        f"recipe, ResNet-50 gets {reached[RESNET]:.1%} and ResNeXt-50 {reached[RESNEXT]:.1%}. "
+        f"{comparison.verdict(gap)}"
+    ).replace("\n", " ")
+
+
+def of(runs, case):
+    """A case's accuracies by seed."""
+    return comparison.accuracies(runs, case)
+
+
+def mean(runs, case):
+    """A case's mean with its interval, in words."""
+    seeds = of(runs, case)
+    return intervals.percent(intervals.interval(seeds.values())) if seeds else "–"
+
+
+def difference(runs, first, second):
+    """In points, ``second`` minus ``first`` over the seeds of both, in words."""
+    one, other = of(runs, first), of(runs, second)
+    if first == second or not one.keys() & other.keys():
+        return "–"
+    return intervals.in_points(intervals.paired(one, other))
