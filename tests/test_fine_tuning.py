@@ -239,7 +239,8 @@ def test_a_saved_run_gives_the_same_logits_and_goes_on_to_the_next_phase(tmp_pat
         runs_dir=tmp_path,
     )
     photos = data.load(config, progress=False)
-    network, pictures = fine_tuning.with_new_head(pretrained(), 2), batch()[0]
+    network = fine_tuning.with_new_head(pretrained(), 2)
+    pictures = keras.ops.convert_to_tensor(batch()[0])
     for prepare in (fine_tuning.compile_head_only, fine_tuning.compile_all_layers):
         prepare(network)
         training.train(network, photos, config, tmp_path / "run", report=lambda *shown: None)
