@@ -47,7 +47,7 @@ class Panel:
             control.observe(self._update, "value")
         beside_each_other = widgets.Layout(flex_flow="row wrap")
         above = widgets.Box(list(controls.values()), layout=beside_each_other)
-        self._box = widgets.VBox([above, widgets.HTML(_STYLE), self._shown])
+        self._box = widgets.VBox([above, self._shown])
         self._box.add_class("resnext-explorer")
         self._update()
 
@@ -56,6 +56,7 @@ class Panel:
         try:
             self.picture, self.message = self._draw(**values), ""
             self._shown.value = (
+                f"{_STYLE}"
                 '<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 1em">'
                 f"{_image(self.picture)}{table(self.picture.data)}</div>"
             )
@@ -118,7 +119,8 @@ def table(data):
 
 def _image(picture):
     source = base64.b64encode(picture.png).decode()
-    fits = 'style="max-width: 100%; height: auto"'  # also beside JupyterLab's list of files
+    # On a slide, and beside JupyterLab's list of files.
+    fits = 'style="max-width: 100%; max-height: 52vh; width: auto; height: auto"'
     return f'<img {fits} alt="{html.escape(picture.alt)}" src="data:image/png;base64,{source}">'
 
 
