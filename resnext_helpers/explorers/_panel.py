@@ -16,6 +16,14 @@ _WIDE = {"description_width": "initial"}
 # A class's name may be longer than the width that ipywidgets gives a slider's value.
 _STYLE = "<style>.resnext-explorer .widget-readout { max-width: none; width: auto; }</style>"
 
+# The picture becomes smaller so that the table fits beside it, down to a width where its words can
+# still be read; then the table goes below.
+_BESIDE_EACH_OTHER = (
+    '<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 1em">'
+    '<div style="flex: 1 1 40em; max-width: max-content">{}</div>'
+    '<div style="flex: 0 1 22em">{}</div></div>'
+)
+
 
 class Panel:
     """Controls that draw a picture anew; a notebook shows it as a cell's last value.
@@ -45,7 +53,7 @@ class Panel:
             if control.layout.width is None:
                 control.layout.width = f"{0.6 * len(control.description) + 18:.0f}em"
             control.observe(self._update, "value")
-        beside_each_other = widgets.Layout(flex_flow="row wrap")
+        beside_each_other = widgets.Layout(flex_flow="row wrap", grid_gap="0 1em")
         above = widgets.Box(list(controls.values()), layout=beside_each_other)
         self._box = widgets.VBox([above, self._shown])
         self._box.add_class("resnext-explorer")
@@ -55,10 +63,8 @@ class Panel:
         values = {name: control.value for name, control in self.controls.items()}
         try:
             self.picture, self.message = self._draw(**values), ""
-            self._shown.value = (
-                f"{_STYLE}"
-                '<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 1em">'
-                f"{_image(self.picture)}{table(self.picture.data)}</div>"
+            self._shown.value = _STYLE + _BESIDE_EACH_OTHER.format(
+                _image(self.picture), table(self.picture.data)
             )
         except ValueError as error:
             self.picture, self.message = None, str(error)
