@@ -4,7 +4,7 @@ from pathlib import Path
 
 import keras
 
-from resnext_helpers import runs
+from resnext_helpers import devices, runs
 from resnext_helpers.data import Photos
 from resnext_helpers.recorder import LiveFigure, Recorder, best
 from resnext_helpers.settings import CourseSettings
@@ -87,18 +87,20 @@ def train(model, photos: Photos, config: CourseSettings, run_dir: Path, report=N
 
     Raises:
         CourseError: another training is writing to the folder, or holds it unfinished and may not
-            be replaced; or the folder can't be written to.
+            be replaced; or the folder can't be written to; or several GPUs can't share the batches.
     """
     # The order of training does not depend on what ran before.
     keras.utils.set_random_seed(config.seed)
     make_variables(model)
+    device_count = model.distribute_strategy.num_replicas_in_sync
+    batches = devices.share(photos, config.batch_size, device_count)
     with runs.alone_in(run_dir):
         recorder = Recorder(model, photos, config, run_dir, report or LiveFigure())
         try:
             recorder.take_up(replace)
             done = len(recorder.rows)
             model.fit(
-                photos.train,
+                batches,
                 validation_data=photos.validation,
                 initial_epoch=done,
                 epochs=done if recorder.has_finished() else config.epochs,

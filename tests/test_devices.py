@@ -160,3 +160,45 @@ def test_mixed_precision_is_used_where_it_helps(machine, details, helps):
         assert keras.mixed_precision.global_policy().name == policy
     finally:
         keras.mixed_precision.set_global_policy(before)
+
+
+def photographs(train, validation, batch_size):
+    """Numbers instead of photographs, in batches."""
+    numbers = tf.data.Dataset.range(train)
+    split = SimpleNamespace(train=range(train), validation=range(validation))
+    batches = tf.data.Dataset.zip(numbers, numbers).batch(batch_size)
+    return SimpleNamespace(split=split, train=batches)
+
+
+@pytest.mark.parametrize(
+    ("train", "count", "sizes"),
+    [(16, 2, [8, 8]), (17, 2, [8, 8]), (21, 2, [8, 8, 4]), (23, 4, [8, 8, 4]), (19, 4, [8, 8])],
+)
+def test_devices_share_each_batch_equally(train, count, sizes):
+    shared = devices.share(photographs(train, 8, 8), 8, count)
+    assert len(shared) == len(sizes)
+    batches = list(shared.as_numpy_iterator())
+    assert [len(images) for images, _ in batches] == sizes
+    for images, labels in batches:
+        assert images.tolist() == labels.tolist()
+    assert [n for images, _ in batches for n in images] == list(range(sum(sizes)))
+
+
+def test_one_device_takes_every_photograph():
+    photos = photographs(21, 9, 8)
+    assert devices.share(photos, 8, 1) is photos.train
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "batch_size", "count", "remedy"),
+    [
+        (20, 8, 7, 2, "set the batch size to 6"),  # 7 isn't even
+        (20, 17, 8, 2, "set the batch size to 6"),  # 17 leaves a last batch of 1
+        (20, 11, 8, 4, "set the batch size to 12"),  # and 11 one of 3; with 4, too
+        (20, 5, 8, 8, "compute on one GPU"),
+        (3, 8, 8, 4, "compute on one GPU"),
+    ],
+)
+def test_a_batch_that_cannot_be_shared_is_refused(train, validation, batch_size, count, remedy):
+    with pytest.raises(CourseError, match=f"{count} GPUs .* batches of {batch_size} .*: {remedy}"):
+        devices.share(photographs(train, validation, batch_size), batch_size, count)

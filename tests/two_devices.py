@@ -48,16 +48,21 @@ def copies(model):
 
 
 def course(folder, on):
-    """Train as the course does: 20 photographs in batches of 8, 8 and 4, twice."""
+    """Train as the course does: 19 photographs in batches of 8, 8 and 2, twice."""
+    birds = sample_birds.draw(folder / "birds", per_class=6, size=32)
+    next(birds.glob("*/*.jpg")).unlink(missing_ok=True)
     config = replace(
         settings.PROFILES["sample"],
         image_size=32,
         batch_size=8,
         epochs=2,
-        data_dir=sample_birds.draw(folder / "birds", per_class=6, size=32),
+        data_dir=birds,
     )
-    model = network(on, (1, 1))
+    model = network(on, (1, 1), "float64")
     photos = data.load(config, progress=False)
+    assert len(photos.split.train) == 19
+    if on == "one":  # leave out what two devices can't share
+        photos = replace(photos, train=devices.share(photos, config.batch_size, 2))
     rows = training.train(model, photos, config, folder / on, report=lambda *shown: None)
     return {"rows": rows, "copies": copies(model)}
 

@@ -13,8 +13,12 @@ from resnext_helpers import plots
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _WIDE = {"description_width": "initial"}
-# A class's name may be longer than the width that ipywidgets gives a slider's value.
-_STYLE = "<style>.resnext-explorer .widget-readout { max-width: none; width: auto; }</style>"
+# On slides, JupyterLab's button to fold an output lies over its left edge; a control goes above it.
+# And a class's name may be longer than the width that ipywidgets gives a slider's value.
+_STYLE = """<style>
+.resnext-explorer { position: relative; z-index: 1; }
+.resnext-explorer .widget-readout { max-width: none; width: auto; }
+</style>"""
 
 # The picture becomes smaller so that the table fits beside it, down to a width where its words can
 # still be read; then the table goes below.
