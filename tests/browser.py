@@ -119,6 +119,14 @@ class OpenNotebook:
         idle = "() => panel.sessionContext.session?.kernel?.status === 'idle'"
         self.wait_for(idle, timeout=1000 * PATIENCE)
 
+    def set_environment(self, **variables):
+        """Sets environment variables in the kernel, without a cell."""
+        self.do(
+            """code => panel.sessionContext.session.kernel
+                .requestExecute({code, silent: true, store_history: false}).done""",
+            f"import os; os.environ.update({variables!r})",
+        )
+
     def cells(self):
         """The notebook's cells as they are now, as in its file."""
         return self.do("() => panel.content.model.toJSON().cells")
