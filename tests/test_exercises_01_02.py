@@ -232,7 +232,7 @@ SPLITS = {
 # The mistakes of "02-repair".
 REPAIRS = {
     "three mistakes": (
-        lambda d, vary: d.map(vary).cache().batch(8).shuffle(6),
+        lambda d, vary: d.map(vary).cache().batch(8).shuffle(3),
         "the same in every epoch: cache()",
     ),
     "varied before cache": (
@@ -244,11 +244,11 @@ REPAIRS = {
         "the same in every epoch: cache()",
     ),
     "batches shuffled": (
-        lambda d, vary: d.cache().map(vary).batch(8).shuffle(6),
+        lambda d, vary: d.cache().map(vary).batch(8).shuffle(3),
         "shuffle() before batch()",
     ),
     "buffer of 6": (
-        lambda d, vary: d.cache().shuffle(6).map(vary).batch(8),
+        lambda d, vary: d.cache().shuffle(3).map(vary).batch(8),
         "only move a little",
     ),
     "order frozen": (

@@ -129,12 +129,12 @@ EXERCISES = {
         praise="Read once, shuffled one by one, and varied anew in each epoch.",
         hints=(
             "What does cache() keep? What should be new in each epoch?",
-            "What does shuffle(6) shuffle here: photographs, or batches?",
+            "What does shuffle(3) shuffle here: photographs, or batches?",
             "cache, shuffle, batch, prefetch. What is random comes after cache.",
         ),
         solution=(
             "It had three mistakes: cache() keeps the first variations for ever, shuffle() moves "
-            "whole batches,\nand only six of them at a time.\n"
+            "whole batches,\nand only three of them at a time.\n"
             "def training_batches(dataset, vary):\n"
             "    dataset = dataset.cache().shuffle(len(dataset)).map(vary)\n"
             "    return dataset.batch(8).prefetch(tf.data.AUTOTUNE)"
