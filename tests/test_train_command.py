@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
 def start(folder, runs_dir, *options, run="mine"):
     """The command as a user types it, on small pictures."""
     command = [sys.executable, "-m", "resnext_helpers", "train", "--run", run, "--data", folder]
-    small = ["--image-size", "32", "--epochs", "3"]
+    small = ["--image-size", "32", "--epochs", "5"]
     return subprocess.Popen(
         [*command, *small, *options],
         env={**os.environ, "RESNEXT_RUNS": str(runs_dir)},
@@ -39,7 +39,7 @@ def start(folder, runs_dir, *options, run="mine"):
 def test_it_trains_is_stopped_with_ctrl_c_and_goes_on(folder, tmp_path):
     first = start(folder, tmp_path)
     for line in first.stdout:
-        if line.startswith("epoch 1 of 3"):
+        if line.startswith("epoch 1 of 5"):
             break
     first.send_signal(signal.SIGINT)
     said, error = first.communicate()
@@ -51,11 +51,11 @@ def test_it_trains_is_stopped_with_ctrl_c_and_goes_on(folder, tmp_path):
     assert second.returncode == 0, error
     assert error == ""
     assert re.search(r"10 photographs of 2 classes", said)
-    assert re.search(r"Found an unfinished training in .*mine: \d of 3 epochs", said)
-    assert re.search(r"epoch 3 of 3: loss [\d.]+, accuracy .*; validation loss", said)
+    assert re.search(r"Found an unfinished training in .*mine: \d of 5 epochs", said)
+    assert re.search(r"epoch 5 of 5: loss [\d.]+, accuracy .*; validation loss", said)
     assert re.search(r"Best epoch: \d, validation accuracy [\d.]+%", said)
     run = evaluation.load_run(tmp_path / "mine")
-    assert [row["epoch"] for row in run.history] == [1, 2, 3]
+    assert [row["epoch"] for row in run.history] == [1, 2, 3, 4, 5]
     assert run.model.name == "resnext50_32x4d"
 
     third = start(folder, tmp_path)
