@@ -133,9 +133,15 @@ def share(photos, batch_size, count):
         return size % count == 0 and train >= count and _reaches_all(validation % size, count)
 
     if not fits(batch_size):
-        sizes = sorted(range(count, 4 * batch_size, count), key=lambda size: abs(size - batch_size))
+        sizes = sorted(
+            range(count, 4 * (batch_size + count), count), key=lambda size: abs(size - batch_size)
+        )
         fitting = next(filter(fits, sizes), None)
-        remedy = f"set the batch size to {fitting}" if fitting else "compute on one GPU"
+        remedy = (
+            f"set the batch size to {fitting}"
+            if fitting
+            else "compute on one GPU (set CUDA_VISIBLE_DEVICES=0)"
+        )
         raise CourseError(
             f"{count} GPUs can't share batches of {batch_size} out of {train} photographs for "
             f"training and {validation} for validation: {remedy}."

@@ -195,6 +195,7 @@ def test_one_device_takes_every_photograph():
         (20, 8, 7, 2, "set the batch size to 6"),  # 7 isn't even
         (20, 17, 8, 2, "set the batch size to 6"),  # 17 leaves a last batch of 1
         (20, 11, 8, 4, "set the batch size to 12"),  # and 11 one of 3; with 4, too
+        (20, 8, 1, 4, "set the batch size to 4"),
         (20, 5, 8, 8, "compute on one GPU"),
         (3, 8, 8, 4, "compute on one GPU"),
     ],

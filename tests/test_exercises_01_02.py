@@ -247,7 +247,7 @@ REPAIRS = {
         lambda d, vary: d.cache().map(vary).batch(8).shuffle(3),
         "shuffle() before batch()",
     ),
-    "buffer of 6": (
+    "buffer of 3": (
         lambda d, vary: d.cache().shuffle(3).map(vary).batch(8),
         "only move a little",
     ),

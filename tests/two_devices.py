@@ -50,7 +50,7 @@ def copies(model):
 def course(folder, on):
     """Train as the course does: 19 photographs in batches of 8, 8 and 2, twice."""
     birds = sample_birds.draw(folder / "birds", per_class=6, size=32)
-    next(birds.glob("*/*.jpg")).unlink(missing_ok=True)
+    next(birds.glob("*/*.jpg")).unlink()
     config = replace(
         settings.PROFILES["sample"],
         image_size=32,
