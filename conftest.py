@@ -21,6 +21,9 @@ os.environ["MPLCONFIGDIR"] = str(Path(_runs.name) / "matplotlib")  # as on a new
 os.environ.update(kernel_environment(**pinned_settings(Path(_runs.name))))
 # Every kernel looks at the figures that its notebook draws.
 os.environ["IPYTHONDIR"] = str(Path(_runs.name) / "ipython")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers keep the cores busy already; more threads would only wait for one another.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
 def pytest_configure(config):

@@ -79,6 +79,23 @@ def compile_model(model, learning_rate):
     )
 
 
+def measure_statistics(model, train):
+    """Give batch norm the mean statistics of all training batches, with the weights as they are.
+
+    Those that it gathers in training are of older weights as well, the more so the nearer its
+    momentum is to 1. Wu and Johnson (2021, arXiv:2105.07576) call the new ones PreciseBN.
+
+    Args:
+        model: what was trained; its batch norm is ready for prediction then, not for more training.
+        train: batches of pictures and labels.
+    """
+    norms = [one for one in model.layers if isinstance(one, layers.BatchNormalization)]
+    for i, (images, _) in enumerate(train):
+        for norm in norms:
+            norm.momentum = i / (i + 1)  # the running mean becomes a plain one
+        model(images, training=True)
+
+
 def feed(photos, config):
     """The article's 3.2.6: raw pixels in the same batches each epoch, in another order.
 

@@ -109,7 +109,10 @@ class OpenNotebook:
 
     def wait_for(self, function, argument=None, timeout=None):
         """Waits until a function of JavaScript returns true."""
-        self.page.wait_for_function(_with_panel(function), arg=argument, timeout=timeout)
+        # Asked at every drawn frame, as by default, Chromium would draw all the time.
+        self.page.wait_for_function(
+            _with_panel(function), arg=argument, timeout=timeout, polling=200
+        )
 
     def command(self, name):
         """Executes one of JupyterLab's commands and waits until it is done."""

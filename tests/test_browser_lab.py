@@ -46,7 +46,7 @@ def ran(notebook, tmp_path_factory):
     """The notebook after all its cells ran; ``pictures_seen`` tells how many each cell showed."""
     if notebook.name.startswith("05"):  # which trains with the whole sample under nbval
         folder = tmp_path_factory.mktemp("few")
-        birds = sample_birds.draw(folder / "birds", per_class=20, size=64)
+        birds = sample_birds.draw(folder / "birds", per_class=10, size=64)
         notebook.set_environment(RESNEXT_DATA=str(birds), RESNEXT_RUNS=str(folder / "runs"))
     notebook.do(COUNT_PICTURES)
     notebook.run_all()

@@ -58,7 +58,7 @@ def course(folder, on):
         epochs=2,
         data_dir=birds,
     )
-    model = network(on, (1, 1), "float64")
+    model = network(on, (1,), "float64")
     photos = data.load(config, progress=False)
     assert len(photos.split.train) == 19
     if on == "one":  # leave out what two devices can't share
