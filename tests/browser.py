@@ -111,7 +111,7 @@ class OpenNotebook:
         """Waits until a function of JavaScript returns true."""
         # Asked at every drawn frame, as by default, Chromium would draw all the time.
         self.page.wait_for_function(
-            _with_panel(function), arg=argument, timeout=timeout, polling=200
+            _with_panel(function), arg=argument, timeout=timeout, polling=50
         )
 
     def command(self, name):
@@ -122,12 +122,12 @@ class OpenNotebook:
         idle = "() => panel.sessionContext.session?.kernel?.status === 'idle'"
         self.wait_for(idle, timeout=1000 * PATIENCE)
 
-    def set_environment(self, **variables):
-        """Sets environment variables in the kernel, without a cell."""
+    def silently(self, code):
+        """Executes Python in the kernel, without a cell."""
         self.do(
             """code => panel.sessionContext.session.kernel
                 .requestExecute({code, silent: true, store_history: false}).done""",
-            f"import os; os.environ.update({variables!r})",
+            code,
         )
 
     def cells(self):

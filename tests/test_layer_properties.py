@@ -169,7 +169,7 @@ def no_warnings_of_retracing(caplog):
     assert not [text for text in messages if "retracing" in text]
 
 
-@examples(250)
+@examples(120)
 @given(cases(), st.sampled_from(WAYS), st.sampled_from(DTYPES), st.booleans())
 def test_each_way_is_the_definition(case, way, dtype, in_a_function):
     # Elsewhere "native" is Keras' own, compiled for seconds: see the next test.
@@ -236,7 +236,7 @@ def of_any_size(way, strides, padding, dtype):
     return tf.function(step, input_signature=signature).get_concrete_function()
 
 
-@examples(100)
+@examples(60)
 @given(
     batch=st.integers(1, 4),
     size=st.tuples(st.integers(3, 12), st.integers(3, 12)),
@@ -265,7 +265,7 @@ def test_xla_computes_the_same(way, dtype):
     assert_right(case, compute, dtype)
 
 
-@examples(60)
+@examples(40)
 @given(cases(), st.sampled_from(WAYS), st.booleans(), st.integers(0, 1))
 def test_a_graph_with_its_neighbours_too(case, way, training, zeros_around):
     """In a graph, TensorFlow joins padding, convolution, batch norm and ReLU, as it sees fit."""

@@ -42,7 +42,7 @@ def train(folder, run_dir, stop_in=None, config=CONFIG, rate=1e-2, **options):
     photos = data.load(config, progress=False)
     keras.utils.set_random_seed(1)
     next(iter(photos.train))  # a learner looks at a batch first: the order must not follow from it
-    model = models.resnext((32, 32, 3), 2, groups=2, width_per_group=2, blocks=(1, 1))
+    model = models.resnext((32, 32, 3), 2, groups=2, width_per_group=2, blocks=(1,))
     training.compile_model(model, training.warm_up_and_cosine(rate, 4 * len(photos.train)))
     if stop_in is not None:
         fit = model.fit

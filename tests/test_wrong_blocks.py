@@ -12,9 +12,9 @@ RNG = np.random.default_rng(0)
 MAPS = RNG.normal(size=(2, 8, 8, 32)).astype("float32")
 
 
-@pytest.fixture(params=["float32", "float64", "mixed_float16"], autouse=True)
+@pytest.fixture(params=["float32", "float64", "mixed_float16"])
 def policy(request):
-    """The blocks and the checker must not depend on what a notebook has set."""
+    """The checker must not depend on what a notebook has set."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(request.param)
     yield request.param
@@ -26,6 +26,7 @@ def checked(capsys, name, answer):
     return capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("policy")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_checker_refuses_each_with_its_own_message(capsys, fault):
     said = checked(capsys, "04-build", FAULTS[fault].block)
@@ -34,6 +35,7 @@ def test_the_checker_refuses_each_with_its_own_message(capsys, fault):
     assert named == [fault]
 
 
+@pytest.mark.usefixtures("policy")
 @pytest.mark.parametrize("fault", ["early ReLU", "no last ReLU", "ReLU twice", "no shortcut"])
 def test_a_repaired_block_is_refused_in_the_same_words(capsys, fault):
     answer = FAULTS[fault].block
