@@ -5,6 +5,7 @@ sample, and writes notebooks.json and NOTEBOOKS.md into this folder; it takes a 
 only). The notebooks are left as they are. While it runs, leave the machine alone.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -44,6 +45,7 @@ class Watch:
     def __enter__(self):
         self.peak = self.kept = 0
         self._before = self._cpu()
+        self._others = set(psutil.Process().children())
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._look)
         self._thread.start()
@@ -57,11 +59,8 @@ class Watch:
     def _look(self):
         while not self._done.wait(INTERVAL):
             held = 0
-            for process in psutil.Process().children(recursive=True):
-                try:
-                    held += process.memory_info().rss
-                except psutil.NoSuchProcess:  # ended between the list and the look
-                    continue
+            for child in set(psutil.Process().children()) - self._others:
+                held += _memory_with_children(child)
             self.peak = max(self.peak, held)
             self.kept = held or self.kept  # 0: all have ended
 
@@ -69,6 +68,15 @@ class Watch:
     def _cpu():
         times = os.times()
         return times.children_user + times.children_system
+
+
+def _memory_with_children(process):
+    held = 0
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended before it was looked at
+        held += process.memory_info().rss
+        for child in process.children():
+            held += _memory_with_children(child)
+    return held
 
 
 def cost(path, environ):
@@ -90,18 +98,27 @@ def server_memory():
             stderr=subprocess.DEVNULL,
         )
         try:
-            # The server writes its address there once it listens.
+            # The server writes its address there, a moment before it listens.
             while not (found := list(Path(folder).glob("jpserver-*.json"))):
                 if server.poll() is not None:
                     raise SystemExit("JupyterLab's server doesn't start; `make lab` says why.")
                 time.sleep(INTERVAL)
             address = json.loads(found[0].read_text(encoding="utf-8"))["url"]
-            requests.get(f"{address}lab", timeout=60).raise_for_status()
+            _get_once_it_listens(f"{address}lab")
             time.sleep(5 * INTERVAL)  # for a last look
         finally:
             server.terminate()
             server.wait()
     return watch.peak
+
+
+def _get_once_it_listens(address):
+    for _ in range(600):
+        try:
+            return requests.get(address, timeout=60).raise_for_status()
+        except requests.ConnectionError:
+            time.sleep(INTERVAL)
+    raise SystemExit(f"{address} doesn't answer.")
 
 
 def page(results):

@@ -65,7 +65,9 @@ MOVES = [
     Move("06", "explore-mistakes", THRESHOLD, "Home", "withheld", "0"),
     Move("06", "explore-mistakes", THRESHOLD, 1.0, "photographs", "48"),
     Move("06", "explore-grad-cam", PHOTO, "ArrowRight", "hottest", ANY),
-    Move("06", "explore-grad-cam", EXPLAINED, "ArrowRight", "explained", "Bananaquit"),
+    # Which may be the most likely class, whose picture was there before.
+    Move("06", "explore-grad-cam", EXPLAINED, "ArrowRight", "explained", "Bananaquit", False),
+    Move("06", "explore-grad-cam", EXPLAINED, "End", "explained", "Cockatoo"),
     Move("06", "explore-grad-cam", "feature map at the end of", 0.0, "heat map", FIRST_STAGE),
     Move("06", "explore-grad-cam", STRENGTH, "Home", "hottest", ANY),
     Move("06", "explore-grad-cam", STRENGTH, 1.0, "hottest", ANY),

@@ -86,8 +86,9 @@ def test_all_cells_run(ran):
     assert browser.pictures(cells) >= browser.pictures(ran.saved) > 0
 
 
-def try_out(cell, move):
+def try_out(notebook, cell, move):
     """Moves a control of an explorer as a learner would, and waits for what must come of it."""
+    notebook.wait_until_idle()  # a learner looks at what the last move did
     control = cell.locator(".widget-inline-hbox").filter(
         has=cell.page.get_by_text(move.control, exact=True)
     )
@@ -115,9 +116,10 @@ def wait_for_another_picture(cell, before):
 
 def act(control, handle, how):
     if how == CLICK:
-        handle.click()
+        handle.set_checked(not handle.is_checked())
     elif isinstance(how, str):
         handle.focus()
+        expect(handle).to_be_focused()
         for key in how.split():
             handle.press(key)
     else:
@@ -146,7 +148,7 @@ def test_every_explorer_is_moved():
 
 def test_explorers_follow_keyboard_and_mouse(ran):
     for move in ran.moves:
-        try_out(ran.activate(move.cell), move)
+        try_out(ran, ran.activate(move.cell), move)
 
 
 CUT = """cell => cell.querySelector('.jupyter-widgets img').getBoundingClientRect().right
@@ -210,7 +212,7 @@ def test_inside_live_slides_cells_run_and_explorers_move(deck):
         deck.wait_until_idle()
         for move in deck.moves:
             if move.cell == cell_id:
-                try_out(cell, move)
+                try_out(deck, cell, move)
     deck.page.keyboard.press("Escape")
     deck.wait_for("() => !document.body.dataset.jpDeckMode")
 

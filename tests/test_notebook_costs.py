@@ -33,7 +33,7 @@ def measured(tmp_path_factory):
     # A child process holds 300 MB for a second, and uses a second of processor time.
     child = (
         "import time; held = bytearray(b'x') * 300_000_000\n"
-        "while time.process_time() < 1: pass\n"
+        "while time.process_time() < 2: pass\n"
         "time.sleep(1)"
     )
     works = (
@@ -52,7 +52,7 @@ def test_the_memory_of_a_kernels_child_is_seen_and_seen_to_end(measured):
 
 def test_processor_time_is_of_all_processes_and_without_waiting(measured):
     started, worked = (measured[name]["cpu"] for name in ("starts", "works"))
-    assert worked - started > 0.9
+    assert worked - started > 1  # of two seconds; each start takes a little more or less
     assert measured["works"]["seconds"] > 2  # the second of waiting, too
 
 
