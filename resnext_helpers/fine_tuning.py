@@ -16,7 +16,7 @@ import keras
 
 from resnext_helpers.settings import CourseError
 from resnext_helpers.torch_weights import HEAD
-from resnext_helpers.training import compile_model
+from resnext_helpers.training import compile_model, make_variables
 
 HEAD_RATE = 1e-3  # Adam's usual learning rate: the head starts from chance
 RATE = HEAD_RATE / 10  # large steps would undo what the other layers know
@@ -86,6 +86,7 @@ def _compile(model, learning_rate, trains):
     for layer in model.layers:
         layer.trainable = trains(layer)
     compile_model(model, learning_rate)  # only now Keras takes notice
+    make_variables(model)
 
 
 def _require_head(model):

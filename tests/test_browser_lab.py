@@ -183,9 +183,9 @@ def slide_type(cell):
 
 
 TOO_TALL = """() => {
-    const parts = [panel.content.node, ...panel.content.node.querySelectorAll('*')];
-    return Math.max(...parts.filter(part => part.matches('.jp-Notebook, .jp-WindowedPanel-outer'))
-        .map(part => part.scrollHeight)) - window.innerHeight;
+    const node = panel.content.node;
+    const parts = [node, ...node.querySelectorAll('.jp-Notebook, .jp-WindowedPanel-outer')];
+    return Math.max(...parts.map(part => part.scrollHeight)) - window.innerHeight;
 }"""
 
 

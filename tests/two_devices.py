@@ -35,6 +35,7 @@ def network(on, blocks, policy="float32"):
             features = model.get_layer("avgpool").output
             model = keras.Model(model.inputs, keras.layers.Dense(4)(features))
         training.compile_model(model, 1e-3)
+    training.make_variables(model)
     return model
 
 
