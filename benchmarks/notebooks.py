@@ -18,6 +18,8 @@ from pathlib import Path
 import nbformat
 import psutil
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -104,21 +106,14 @@ def server_memory():
                     raise SystemExit("JupyterLab's server doesn't start; `make lab` says why.")
                 time.sleep(INTERVAL)
             address = json.loads(found[0].read_text(encoding="utf-8"))["url"]
-            _get_once_it_listens(f"{address}lab")
+            patient = requests.Session()
+            patient.mount("http://", HTTPAdapter(max_retries=Retry(connect=9, backoff_factor=0.1)))
+            patient.get(f"{address}lab", timeout=60).raise_for_status()
             time.sleep(5 * INTERVAL)  # for a last look
         finally:
             server.terminate()
             server.wait()
     return watch.peak
-
-
-def _get_once_it_listens(address):
-    for _ in range(600):
-        try:
-            return requests.get(address, timeout=60).raise_for_status()
-        except requests.ConnectionError:
-            time.sleep(INTERVAL)
-    raise SystemExit(f"{address} doesn't answer.")
 
 
 def page(results):

@@ -29,11 +29,11 @@ COUNT_PICTURES = """() => {
 }"""
 
 EPOCHS = 3
-SHORT_TRAINING = f"""
+SHORT_TRAINING = """
 import dataclasses, os
-os.environ.update(RESNEXT_DATA=r"{{birds}}", RESNEXT_RUNS=r"{{runs}}")
+os.environ.update(RESNEXT_DATA=r"{birds}", RESNEXT_RUNS=r"{runs}")
 from resnext_helpers import settings
-settings.PROFILES["sample"] = dataclasses.replace(settings.PROFILES["sample"], epochs={EPOCHS})
+settings.PROFILES["sample"] = dataclasses.replace(settings.PROFILES["sample"], epochs={epochs})
 """
 
 
@@ -55,7 +55,8 @@ def ran(notebook, tmp_path_factory):
     if notebook.name.startswith("05"):  # which trains with the whole sample under nbval
         folder = tmp_path_factory.mktemp("few")
         birds = sample_birds.draw(folder / "birds", per_class=10, size=64)
-        notebook.silently(SHORT_TRAINING.format(birds=birds, runs=folder / "runs"))
+        short = SHORT_TRAINING.format(birds=birds, runs=folder / "runs", epochs=EPOCHS)
+        notebook.silently(short)
     notebook.do(COUNT_PICTURES)
     notebook.run_all()
     notebook.pictures_seen = notebook.do("() => window.picturesSeen")

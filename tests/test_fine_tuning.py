@@ -152,6 +152,16 @@ def test_weights_of_pytorch_with_other_classes_lead_to_the_same(tmp_path, capsys
 # The two phases
 
 
+@pytest.mark.parametrize(
+    "compile_phase", [fine_tuning.compile_head_only, fine_tuning.compile_all_layers]
+)
+def test_the_optimizer_has_its_variables_before_the_first_step(compile_phase):
+    """Born inside the step, they would make TensorFlow build its graph twice."""
+    network = fine_tuning.with_new_head(small_network(), NEW_CLASSES)
+    compile_phase(network)
+    assert network.optimizer.built
+
+
 def test_head_only_changes_the_head_and_not_one_bit_elsewhere(phases):
     _, (first, after_head, _), _ = phases
     assert changed(first, after_head) == HEAD

@@ -30,7 +30,7 @@ def measured(tmp_path_factory):
         nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
         return notebooks.cost(path, kernel_environment())
 
-    # A child process holds 300 MB for a second, and uses a second of processor time.
+    # A child process holds 300 MB for a second or more, and uses two seconds of processor time.
     child = (
         "import time; held = bytearray(b'x') * 300_000_000\n"
         "while time.process_time() < 2: pass\n"
@@ -52,8 +52,9 @@ def test_the_memory_of_a_kernels_child_is_seen_and_seen_to_end(measured):
 
 def test_processor_time_is_of_all_processes_and_without_waiting(measured):
     started, worked = (measured[name]["cpu"] for name in ("starts", "works"))
-    assert worked - started > 1  # of two seconds; each start takes a little more or less
-    assert measured["works"]["seconds"] > 2  # the second of waiting, too
+    # Two seconds, but each start takes a little more or less; with the waiting, four and more.
+    assert 1 < worked - started < 3.5
+    assert measured["works"]["seconds"] > 3.5
 
 
 def test_a_server_alone_holds_less_than_a_kernel_with_tensorflow():

@@ -21,12 +21,14 @@ def folder(tmp_path_factory):
     return make_folder(tmp_path_factory.mktemp("data") / "birds", {"Finch": 5, "Owl": 5})
 
 
+SMALL = ("--image-size", "32", "--epochs", "3")
+
+
 def start(folder, runs_dir, *options, run="mine"):
     """The command as a user types it, on small pictures."""
     command = [sys.executable, "-m", "resnext_helpers", "train", "--run", run, "--data", folder]
-    small = ["--image-size", "32", "--epochs", "3"]
     return subprocess.Popen(
-        [*command, *small, *options],
+        [*command, *SMALL, *options],
         env={**os.environ, "RESNEXT_RUNS": str(runs_dir)},
         cwd=PROJECT,
         stdout=subprocess.PIPE,
@@ -69,7 +71,7 @@ def test_it_trains_is_stopped_with_ctrl_c_and_goes_on(
     assert run.model.name == "resnext50_32x4d"
 
     monkeypatch.setenv("RESNEXT_RUNS", str(tmp_path))
-    assert course.main(["train", "--run", "mine", "--data", str(folder)]) == 2
+    assert course.main(["train", "--run", "mine", "--data", str(folder), *SMALL]) == 2
     assert "mine holds a finished training: choose another name" in capsys.readouterr().err
 
 

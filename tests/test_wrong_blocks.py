@@ -17,7 +17,7 @@ def policy(request):
     """The checker must not depend on what a notebook has set."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(request.param)
-    yield request.param
+    yield
     keras.config.set_dtype_policy(before)
 
 
