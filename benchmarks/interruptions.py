@@ -49,7 +49,7 @@ class Interrupted:
         self._epochs = 0
 
     def run_until_killed(self, moment):
-        """Start the training and kill it; returns whether it ended before."""
+        """Start the training and kill it; returns whether the training ended."""
         environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         with tempfile.TemporaryFile("w+") as log:
             process = subprocess.Popen(self.command, env=environ, stdout=log, stderr=log)
@@ -65,7 +65,7 @@ class Interrupted:
             return True
         self.kills[moment] += 1
         self._check()
-        return False
+        return has_finished(self.run_dir)
 
     def _wait_for(self, moment, process):
         """Wait until the moment has come, or the training has ended."""
@@ -85,6 +85,8 @@ class Interrupted:
                 time.sleep(self.chance.uniform(0, self.SECONDS))
                 return
             time.sleep(0.0005)
+        if process.poll() is None:
+            raise SystemExit(f"In {PATIENCE} s no moment came {moment}.")
 
     def _check(self):
         """Every file is whole, and no epoch is lost that there was before."""
@@ -100,11 +102,18 @@ class Interrupted:
 
 
 def epochs_kept(run_dir):
-    """How many epochs the checkpoint holds, read without the code that wrote it."""
+    """How many epochs the run holds, read without the code that wrote it."""
+    if has_finished(run_dir):
+        return len(_history(run_dir)) - 1
     if not (run_dir / CHECKPOINT).exists():
         return 0
     with np.load(run_dir / CHECKPOINT) as arrays:
         return len(json.loads(str(arrays["about"]))["rows"])
+
+
+def has_finished(run_dir):
+    """Whether the training ended, though it may have been killed before its process did."""
+    return (run_dir / LAST).exists() and not (run_dir / CHECKPOINT).exists()
 
 
 def same_run(one, other):

@@ -36,6 +36,8 @@ class Recorder(keras.callbacks.Callback):
             "classes": photos.class_names,
             "split": self.description["split.json"],
             "network": [model.name, model.count_params()],
+            "trained parameters": sum(v.shape.num_elements() for v in model.trainable_variables),
+            "loss": _loss(model.loss),
             "optimizer": _without_names(keras.optimizers.serialize(model.optimizer)),
         }
         self.rows = []
@@ -44,6 +46,8 @@ class Recorder(keras.callbacks.Callback):
         """Go on where a training with the same settings was cut off."""
         found = runs.read_checkpoint(self.run_dir)
         if found is None:
+            if not replace:
+                runs.refuse_finished(self.run_dir)
             return
         rows, training = found
         where = display_path(self.run_dir)
@@ -54,6 +58,8 @@ class Recorder(keras.callbacks.Callback):
             print(f"{found}; a new one replaces it after its first epoch.")
             return
         runs.load_checkpoint(self.run_dir, self.model)
+        with runs.explained(self.run_dir):
+            self._describe()  # the photographs may have moved
         self._write_run(rows)  # in case it was cut off just before
         print(
             f"Found an unfinished training in {where}: {len(rows)} of {self.config.epochs} epochs, "
@@ -96,13 +102,16 @@ class Recorder(keras.callbacks.Callback):
         with runs.explained(self.run_dir):
             if len(rows) == 1:  # not before there is a model to describe: an older run stays whole
                 runs.clear(self.run_dir)
-                for name, content in self.description.items():
-                    runs.write_json(self.run_dir / name, content)
+                self._describe()
             if best(rows) is rows[-1]:
                 self._save(runs.BEST)
             runs.write_history(self.run_dir / runs.HISTORY, rows)
             runs.log_epoch(self.run_dir, rows[-1])
         self.rows = rows
+
+    def _describe(self):
+        for name, content in self.description.items():
+            runs.write_json(self.run_dir / name, content)
 
     def _save(self, name):
         with runs.replacing(self.run_dir / name) as path:
@@ -172,6 +181,13 @@ def _without_names(config):
     if not isinstance(config, dict):
         return config
     return {key: _without_names(value) for key, value in config.items() if key != "name"}
+
+
+def _loss(loss):
+    """What tells a loss from another: its class and its numbers, or a function's name."""
+    if isinstance(loss, keras.losses.Loss):
+        return [type(loss).__name__, _without_names(loss.get_config())]
+    return getattr(loss, "__name__", str(loss))
 
 
 def _split_by_name(photos):

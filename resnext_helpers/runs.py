@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import zipfile
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -79,8 +80,9 @@ def alone_in(folder: Path):
                 f"it, or choose another run folder."
             ) from error
     try:
-        for leftover in folder.glob(".[0-9]*-*"):  # of a training that was killed while it wrote
-            leftover.unlink()
+        with explained(folder):
+            for leftover in folder.glob(".[0-9]*-*"):  # of a training that was killed in a write
+                leftover.unlink()
         yield
     finally:
         lock.release()
@@ -91,17 +93,31 @@ def explained(folder):
     """Says what to do where the disk is full or the folder is protected.
 
     Raises:
-        CourseError: instead of an ``OSError``.
+        CourseError: instead of an ``OSError`` or TensorFlow's error.
     """
     try:
         yield
-    except OSError as error:
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise CourseError(
-            f"{display_path(folder)} can't be written to ({error.strerror or error}). What was "
-            f"written before is whole. Make room on the disk (1 GB is enough), or choose a run "
-            f"folder in which you may write; then start again: a training goes on after the last "
-            f"epoch that was kept."
+            f"{display_path(folder)} can't be written to ({reason}). What was written before is "
+            f"whole. Make room on the disk (1 GB is enough), close the program that has one of its "
+            f"files open, or choose a run folder in which you may write; then start again: a "
+            f"training goes on after the last epoch that was kept."
         ) from error
+
+
+def refuse_finished(folder):
+    """Refuse to replace what a finished training left.
+
+    Raises:
+        CourseError: the folder holds a finished training.
+    """
+    if (folder / HISTORY).exists() and not (folder / CHECKPOINT).exists():
+        raise CourseError(
+            f"{display_path(folder)} holds a finished training: choose another name, or delete "
+            f"the folder."
+        )
 
 
 def save_checkpoint(folder, model, rows, training):
@@ -120,25 +136,47 @@ def save_checkpoint(folder, model, rows, training):
 
 
 def read_checkpoint(folder):
-    """The rows and the training of a checkpoint, without its weights; None where there is none."""
-    try:
-        with np.load(folder / CHECKPOINT) as arrays:  # no pickles: a file runs no code
-            about = json.loads(str(arrays["about"]))
-        return about["rows"], about["training"]
-    except FileNotFoundError:
+    """The rows and the training of a checkpoint, without its weights; None where there is none.
+
+    Raises:
+        CourseError: the file is damaged, or may not be read.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
         return None
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise CourseError(
-            f"{display_path(folder / CHECKPOINT)} is damaged, so the training can't go on from it: "
-            f"delete the file to start anew, or choose another run folder."
-        ) from error
+    with _readable(path), np.load(path) as arrays:  # no pickles: a file runs no code
+        about = json.loads(str(arrays["about"]))
+        return about["rows"], about["training"]
 
 
 def load_checkpoint(folder, model):
-    """Give the network and its optimizer the state of the checkpoint."""
-    with np.load(folder / CHECKPOINT) as arrays:
-        for name, variable in _variables(model).items():
-            variable.assign(arrays[name])
+    """Give the network and its optimizer the state of the checkpoint, all of it or nothing.
+
+    Raises:
+        CourseError: the file is damaged, or may not be read.
+    """
+    path = folder / CHECKPOINT
+    variables = _variables(model)
+    with _readable(path), np.load(path) as arrays:
+        kept = {name: arrays[name] for name in variables}
+    for name, variable in variables.items():
+        variable.assign(kept[name])
+
+
+@contextmanager
+def _readable(path):
+    try:
+        yield
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        if getattr(error, "errno", None):  # the system's, which says nothing of what is in it
+            raise CourseError(
+                f"{display_path(path)} can't be read ({error.strerror}): close the program that "
+                f"has it open, or see that you may read it; then start again."
+            ) from error
+        raise CourseError(
+            f"{display_path(path)} is damaged, so the training can't go on from it: delete the "
+            f"file to start anew, or choose another run folder."
+        ) from error
 
 
 def _variables(model):

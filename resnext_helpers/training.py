@@ -1,13 +1,16 @@
 """Train a network, show how it goes, and keep what was reached."""
 
+import re
 from pathlib import Path
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from resnext_helpers import devices, runs
 from resnext_helpers.data import Photos
 from resnext_helpers.recorder import LiveFigure, Recorder, best
-from resnext_helpers.settings import CourseSettings
+from resnext_helpers.settings import CourseError, CourseSettings
 
 __all__ = ["best", "compile_model", "make_variables", "train", "warm_up_and_cosine"]
 
@@ -28,6 +31,8 @@ def compile_model(model, learning_rate, label_smoothing=0.0):
         def loss(labels, logits):
             return smooth(keras.ops.one_hot(labels, logits.shape[-1]), logits)
 
+        loss.__name__ = f"cross-entropy with label smoothing of {label_smoothing}"
+
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
         loss=loss,
@@ -43,7 +48,8 @@ def make_variables(model):
     seconds.
     """
     with model.distribute_strategy.scope():  # a copy on each device that the model is on
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:  # a LossScaleOptimizer would make some of them again
+            model.optimizer.build(model.trainable_variables)
         label, logits = keras.ops.zeros((1,)), keras.ops.zeros((1, model.output_shape[-1]))
         model.compute_metrics(None, label, logits)
         model.reset_metrics()
@@ -68,8 +74,9 @@ def train(model, photos: Photos, config: CourseSettings, run_dir: Path, report=N
 
     The best weights are those with the highest validation accuracy (of equals, the lowest
     validation loss). They are in the model at the end, and on disk from the epoch that found them.
-    A training that was cut off goes on after its last full epoch, as if nothing had happened; a
-    finished run, or one of other settings, is replaced once the first new epoch has ended.
+    A training that was cut off goes on after its last full epoch, as if nothing had happened; in
+    its first epoch, the model gets its first weights back. A finished run, or one of other
+    settings, is replaced once the first new epoch has ended.
 
     Args:
         model: compiled network (see ``compile_model``).
@@ -87,7 +94,9 @@ def train(model, photos: Photos, config: CourseSettings, run_dir: Path, report=N
 
     Raises:
         CourseError: another training is writing to the folder, or holds it unfinished and may not
-            be replaced; or the folder can't be written to; or several GPUs can't share the batches.
+            be replaced; or the folder can't be written to; or several GPUs can't share the batches;
+            or the model was trained before, and wasn't compiled again; or no photograph of a class
+            can be read any more.
     """
     # The order of training does not depend on what ran before.
     keras.utils.set_random_seed(config.seed)
@@ -96,9 +105,13 @@ def train(model, photos: Photos, config: CourseSettings, run_dir: Path, report=N
     batches = devices.share(photos, config.batch_size, device_count)
     with runs.alone_in(run_dir):
         recorder = Recorder(model, photos, config, run_dir, report or LiveFigure())
+        first = None
         try:
             recorder.take_up(replace)
             done = len(recorder.rows)
+            if not done:
+                _refuse_trained(model)
+                first = _state(model)
             model.fit(
                 batches,
                 validation_data=photos.validation,
@@ -112,6 +125,38 @@ def train(model, photos: Photos, config: CourseSettings, run_dir: Path, report=N
         except KeyboardInterrupt:
             epochs = len(recorder.rows)
             print(f"Stopped by you; {epochs} full epoch{'s' if epochs != 1 else ''} kept.")
+        except tf.errors.OpError as error:
+            raise _in_one_sentence(error) from error
+        finally:
+            if first and not recorder.rows:
+                _give_back(first)
         if recorder.rows:
             recorder.bare_model.load_weights(run_dir / runs.BEST)
     return recorder.rows
+
+
+def _refuse_trained(model):
+    steps = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+    if steps:
+        raise CourseError(
+            f"This network was trained for {steps} steps already: build and compile it again to "
+            f"train anew, or only compile it again to go on with its weights."
+        )
+
+
+def _state(model):
+    """All variables that training changes, with their numbers; None where all are 0, as Adam's."""
+    variables = [*model.weights, *model.optimizer.variables]
+    numbers = ((variable, keras.ops.convert_to_numpy(variable)) for variable in variables)
+    return [(variable, array if array.any() else None) for variable, array in numbers]
+
+
+def _give_back(state):
+    for variable, array in state:
+        variable.assign(np.zeros(variable.shape) if array is None else array)
+
+
+def _in_one_sentence(error):
+    """What the input pipeline said; TensorFlow hides it in an error of many lines."""
+    said = re.search(r"CourseError: (.+)", error.message)
+    return CourseError(said[1]) if said else error

@@ -1,9 +1,11 @@
 """Calibration on probabilities whose answer is known."""
 
+import nbformat
 import numpy as np
 import pytest
 
 from resnext_helpers import calibration, plots
+from resnext_helpers.settings import PROJECT
 
 # Four bins of ten; a border belongs to the bin below it.
 CONFIDENCES = np.array([0.55, 0.6, 0.61, 0.9, 0.95, 1.0, 1.0, 0.25])
@@ -105,3 +107,14 @@ def test_the_diagram_shows_counts_bars_and_intervals(monkeypatch):
     (line,) = axis.lines
     assert list(line.get_xdata()) == list(line.get_ydata()) == [0, 1]
     assert "90% to 100%: 67% right, photographs: 3" in picture.alt
+
+
+def test_the_notebooks_own_error_is_the_helpers_for_a_network_that_is_sure():
+    """Its error is small beside what float32 rounds of a confidence near 1."""
+    notebook = nbformat.read(PROJECT / "notebooks" / "06_evaluation.ipynb", 4)
+    (code,) = [cell.source for cell in notebook.cells if cell.id == "calibration-bins"]
+    labels = np.zeros(48, int)
+    names = {"np": np, "calibration": calibration, "labels": labels, "predicted": labels}
+    for seed in range(50):
+        doubts = np.random.default_rng(seed).exponential(0.003, 48).astype("float32")
+        exec(code, {**names, "confidences": 1 - doubts.clip(0, 0.7)})

@@ -121,6 +121,10 @@ def test_a_network_trains_in_16_bits_with_weights_of_32(policy):
     first = model.get_weights()
     labels = np.arange(8) % 2
     pictures = np.random.default_rng(0).normal(size=(8, 32, 32, 3)) + labels[:, None, None, None]
+    training.make_variables(model)
+    variables = len(model.optimizer.variables)
+    training.make_variables(model)
+    assert len(model.optimizer.variables) == variables
     losses = model.fit(pictures, labels, batch_size=8, epochs=3, verbose=0).history["loss"]
 
     assert np.isfinite(losses).all()

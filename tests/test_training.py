@@ -195,6 +195,7 @@ def test_a_training_stopped_at_once_leaves_the_older_run_whole(birds, model, tmp
     training.train(model, birds, CONFIG, tmp_path)
     before = contents(tmp_path)
     other = dataclasses.replace(birds, class_names=["light", "shade"])
+    training.compile_model(model, 1e-2)
     stop_in_the_first_epoch(model)
 
     assert training.train(model, other, CONFIG, tmp_path) == []

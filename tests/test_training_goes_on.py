@@ -1,6 +1,8 @@
 """A training that was cut off goes on as if nothing had happened, and two don't mix."""
 
 import dataclasses
+import json
+import shutil
 import subprocess
 import sys
 
@@ -36,19 +38,39 @@ class Stop(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def train(folder, run_dir, stop_in=None, config=CONFIG, rate=1e-2, **options):
-    """Trains a new small network as a fresh start of the process would."""
+def network():
+    """A new small network, as a fresh start of the process would make it."""
+    keras.utils.set_random_seed(1)
+    return models.resnext((32, 32, 3), 2, groups=2, width_per_group=2, blocks=(1,))
+
+
+def train(
+    folder,
+    run_dir,
+    stop_in=None,
+    config=CONFIG,
+    rate=1e-2,
+    label_smoothing=0.0,
+    model=None,
+    **options,
+):
+    """Trains a new network, or one that is compiled already."""
     config = dataclasses.replace(config, data_dir=folder)
     photos = data.load(config, progress=False)
-    keras.utils.set_random_seed(1)
     next(iter(photos.train))  # a learner looks at a batch first: the order must not follow from it
-    model = models.resnext((32, 32, 3), 2, groups=2, width_per_group=2, blocks=(1,))
-    training.compile_model(model, training.warm_up_and_cosine(rate, 4 * len(photos.train)))
+    if model is None:
+        model = network()
+    if not model.compiled:
+        schedule = training.warm_up_and_cosine(rate, 4 * len(photos.train))
+        training.compile_model(model, schedule, label_smoothing)
+    fit = model.fit
     if stop_in is not None:
-        fit = model.fit
         model.fit = lambda *a, callbacks, **k: fit(*a, callbacks=[*callbacks, Stop(stop_in)], **k)
     options.setdefault("report", lambda *shown: None)
-    return training.train(model, photos, config, run_dir, **options), model
+    try:
+        return training.train(model, photos, config, run_dir, **options), model
+    finally:
+        model.fit = fit
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +82,10 @@ def alone(folder, tmp_path_factory):
 
 def without_seconds(rows):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def weights(path):
@@ -125,6 +151,13 @@ def test_other_settings_begin_anew_or_are_refused(folder, tmp_path, capsys):
     other = dataclasses.replace(CONFIG, batch_size=3)
     with pytest.raises(CourseError, match=r"differs in batch_size"):
         train(folder, run_dir, config=other, replace=False)
+    with pytest.raises(CourseError, match=r"differs in loss:"):
+        train(folder, run_dir, label_smoothing=0.1, replace=False)
+    head_only = network()
+    for layer in head_only.layers[:-1]:
+        layer.trainable = False
+    with pytest.raises(CourseError, match=r"differs in trained parameters"):
+        train(folder, run_dir, model=head_only, replace=False)
     capsys.readouterr()
     rows, _ = train(folder, run_dir, rate=1e-3)
     assert len(rows) == 4
@@ -160,12 +193,29 @@ def test_a_training_cut_off_after_its_last_epoch_is_only_put_away(folder, tmp_pa
 def test_a_finished_run_is_replaced_only_after_an_epoch(folder, tmp_path):
     run_dir = tmp_path / "run"
     train(folder, run_dir)
-    before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
+    before = files(run_dir)
     train(folder, run_dir, stop_in=0)
-    assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
+    assert files(run_dir) == before
     train(folder, run_dir, stop_in=1)
     assert len(evaluation.load_run(run_dir).history) == 1
     assert not (run_dir / "last.keras").exists()
+
+
+def test_the_same_network_begins_anew_after_a_stop_in_its_first_epoch_and_not_after_its_last(
+    folder, alone, tmp_path
+):
+    run_dir, _, _ = alone
+    rows, model = train(folder, tmp_path / "run", stop_in=0)
+    assert rows == []
+    train(folder, tmp_path / "run", model=model)
+    assert weights(tmp_path / "run" / "last.keras") == weights(run_dir / "last.keras")
+
+    before = files(tmp_path / "run")
+    with pytest.raises(CourseError, match=r"for 12 steps already: build and compile it again"):
+        train(folder, tmp_path / "run", model=model)
+    with pytest.raises(CourseError, match=r"run holds a finished training: choose another"):
+        train(folder, tmp_path / "run", replace=False)
+    assert files(tmp_path / "run") == before
 
 
 def test_two_trainings_in_one_folder_do_not_mix(folder, tmp_path):
@@ -184,12 +234,42 @@ def test_two_trainings_in_one_folder_do_not_mix(folder, tmp_path):
 def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(folder, tmp_path):
     run_dir = tmp_path / "run"
     train(folder, run_dir, stop_in=2)
-    for content in (b"", b"no archive", (run_dir / runs.CHECKPOINT).read_bytes()[:-1000]):
+    sound = (run_dir / runs.CHECKPOINT).read_bytes()
+    middle = len(sound) // 2  # where the numbers are
+    flipped = sound[:middle] + bytes([sound[middle] ^ 1]) + sound[middle + 1 :]
+    for content in (b"", b"no archive", sound[:-1000], flipped):
         (run_dir / runs.CHECKPOINT).write_bytes(content)
         before = weights(run_dir / "model.keras")
         with pytest.raises(CourseError, match=r"checkpoint.npz is damaged.*delete the file"):
             train(folder, run_dir)
         assert weights(run_dir / "model.keras") == before
+
+
+def test_a_checkpoint_that_another_program_holds_is_not_called_damaged(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / runs.CHECKPOINT).write_bytes(b"whole")
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(
+        CourseError, match=r"can't be read \(Permission denied\): close the program"
+    ):
+        runs.read_checkpoint(tmp_path)
+
+
+def test_photographs_that_moved_or_went_away(folder, tmp_path):
+    """A training goes on with moved ones, and says in one sentence that a class is gone."""
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    train(folder, tmp_path / "run", stop_in=1)
+
+    def take_away(*shown):
+        shutil.rmtree(moved / "Owl", ignore_errors=True)
+
+    with pytest.raises(CourseError, match=r"^No photograph of 'Owl' can be read any more.*\?$"):
+        train(moved, tmp_path / "run", report=take_away)
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text(encoding="utf-8"))
+    assert settings["data_dir"] == str(moved)
+    assert len(runs.read_checkpoint(tmp_path / "run")[0]) == 1
 
 
 def test_what_a_killed_training_left_half_written_is_taken_away(folder, tmp_path):
@@ -264,9 +344,16 @@ except t.CourseError as error:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows protects folders in another way")
-def test_a_protected_folder_is_named(tmp_path):
+@pytest.mark.parametrize("leftover", [False, True])
+def test_a_protected_folder_is_named(tmp_path, leftover):
     protected = tmp_path / "protected"
-    protected.mkdir(mode=0o555)
+    (protected / "run").mkdir(parents=True)
+    if leftover:  # of a training that was killed before the folder was protected
+        (protected / "run" / ".1-checkpoint.npz").touch()
+        protected.chmod(0o777)
+        (protected / "run").chmod(0o555)
+    else:
+        protected.chmod(0o555)
     program = PROTECTED.format(tests=str(PROJECT / "tests"))
     done = subprocess.run(
         [sys.executable, "-c", program, protected / "run"], capture_output=True, text=True

@@ -91,11 +91,7 @@ def run_folder(runs_dir: Path, name: str) -> Path:
     if Path(name).name != name:
         raise CourseError(f"--run is {name!r}: give the name of a folder, without a path.")
     folder = runs_dir / name
-    if (folder / runs.HISTORY).exists() and not (folder / runs.CHECKPOINT).exists():
-        raise CourseError(
-            f"{display_path(folder)} holds a finished training: choose another name, or delete "
-            f"the folder."
-        )
+    runs.refuse_finished(folder)
     return folder
 
 
