@@ -194,7 +194,12 @@ def pipeline(
             images = augmentation.augment(images, chances[0])
         return scale(images), labels
 
-    return dataset.batch(batch_size).map(prepare, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    dataset = dataset.batch(batch_size).map(prepare, tf.data.AUTOTUNE)
+    # TensorFlow's tuner sleeps for up to a minute between its looks, and a pass that ends may have
+    # to wait until it wakes up. Without it, a map has as many threads as there are cores.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
 def _seeds(seed, passes):

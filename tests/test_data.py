@@ -279,6 +279,12 @@ def test_a_class_that_is_gone_altogether_is_named(report, folder):
         epoch(batches(report))
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_no_pass_waits_for_a_sleeping_tuner(report, training):
+    """Which would be a wait of up to a minute, now and then, so only the setting is tested."""
+    assert batches(report, training=training).options().autotune.enabled is False
+
+
 # --- Scaling ---
 
 
