@@ -19,7 +19,7 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from speed import machine  # noqa: E402
+from machine import machine  # noqa: E402
 
 from resnext_helpers import settings  # noqa: E402 (before TensorFlow, so that it starts as set up)
 

@@ -24,8 +24,8 @@ from urllib3.util import Retry
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from machine import machine  # noqa: E402
 from report import table  # noqa: E402
-from speed import machine  # noqa: E402
 
 from resnext_helpers import sample_birds  # noqa: E402
 from resnext_helpers.checking import SAMPLE  # noqa: E402

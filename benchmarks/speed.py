@@ -9,7 +9,6 @@ alone.
 import argparse
 import json
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -18,14 +17,13 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from contenders import CONTENDERS, MATMUL_SIZE  # noqa: E402
+from machine import machine  # noqa: E402
 
 SETTINGS = [(64, 8), (64, 32), (224, 8), (224, 32)]  # picture size, batch
 REPEATS = 15
@@ -126,25 +124,6 @@ def input_pipeline(size):
     return {"first": rates[0], "later": statistics.median(rates[1:])}
 
 
-def machine(packages=PACKAGES):
-    """What the figures hold for."""
-    cpu = platform.processor()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = names[0].split(":")[1].strip() if names else cpu
-    return {
-        "date": date.today().isoformat(),
-        "cpu": cpu,
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        **{package: version(package) for package in packages},
-    }
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -154,7 +133,7 @@ def main():
     arguments = parser.parse_args()
     settings = [tuple(map(int, arguments.only.split("x")))] if arguments.only else SETTINGS
 
-    results = {"machine": machine(), "heats": []}
+    results = {"machine": machine(PACKAGES), "heats": []}
     for size, batch in settings:
         for peer in arguments.peers:
             print(f"{size} px, batch {batch}: course and {peer}", flush=True)
