@@ -129,7 +129,7 @@ def save_checkpoint(folder, model, rows, training):
         rows: one dict an epoch, with the keys of ``COLUMNS``.
         training: what is trained and how; a checkpoint is only for the training that wrote it.
     """
-    arrays = {name: keras.ops.convert_to_numpy(v) for name, v in _variables(model).items()}
+    arrays = {name: keras.ops.convert_to_numpy(v) for name, v in variables(model).items()}
     about = json.dumps({"rows": rows, "training": training}, default=str)
     with replacing(folder / CHECKPOINT) as temporary, temporary.open("wb") as file:
         np.savez(file, about=np.array(about), **arrays)
@@ -156,10 +156,10 @@ def load_checkpoint(folder, model):
         CourseError: the file is damaged, or may not be read.
     """
     path = folder / CHECKPOINT
-    variables = _variables(model)
+    changing = variables(model)
     with _readable(path), np.load(path) as arrays:
-        kept = {name: arrays[name] for name in variables}
-    for name, variable in variables.items():
+        kept = {name: arrays[name] for name in changing}
+    for name, variable in changing.items():
         variable.assign(kept[name])
 
 
@@ -179,7 +179,7 @@ def _readable(path):
         ) from error
 
 
-def _variables(model):
+def variables(model):
     """All numbers that training changes, by a name that depends on their order alone."""
     kinds = {"weight": model.weights, "optimizer": model.optimizer.variables}
     return {f"{kind}{i}": v for kind, all_ in kinds.items() for i, v in enumerate(all_)}

@@ -126,7 +126,10 @@ def train(model, photos: Photos, config: CourseSettings, run_dir: Path, report=N
             epochs = len(recorder.rows)
             print(f"Stopped by you; {epochs} full epoch{'s' if epochs != 1 else ''} kept.")
         except tf.errors.OpError as error:
-            raise _in_one_sentence(error) from error
+            # The input pipeline says it in one sentence; TensorFlow hides that in many lines.
+            if said := re.search(r"CourseError: (.+)", error.message):
+                raise CourseError(said[1]) from error
+            raise
         finally:
             if first and not recorder.rows:
                 _give_back(first)
@@ -146,7 +149,7 @@ def _refuse_trained(model):
 
 def _state(model):
     """All variables that training changes, with their numbers; None where all are 0, as Adam's."""
-    variables = [*model.weights, *model.optimizer.variables]
+    variables = runs.variables(model).values()
     numbers = ((variable, keras.ops.convert_to_numpy(variable)) for variable in variables)
     return [(variable, array if array.any() else None) for variable, array in numbers]
 
@@ -154,9 +157,3 @@ def _state(model):
 def _give_back(state):
     for variable, array in state:
         variable.assign(np.zeros(variable.shape) if array is None else array)
-
-
-def _in_one_sentence(error):
-    """What the input pipeline said; TensorFlow hides it in an error of many lines."""
-    said = re.search(r"CourseError: (.+)", error.message)
-    return CourseError(said[1]) if said else error

@@ -54,7 +54,7 @@ def train(
     model=None,
     **options,
 ):
-    """Trains a new network, or one that is compiled already."""
+    """Trains a new network, or this one, which is compiled if need be."""
     config = dataclasses.replace(config, data_dir=folder)
     photos = data.load(config, progress=False)
     next(iter(photos.train))  # a learner looks at a batch first: the order must not follow from it
