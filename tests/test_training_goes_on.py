@@ -260,7 +260,7 @@ def test_a_checkpoint_that_another_program_holds_is_not_called_damaged(tmp_path,
 def test_photographs_that_moved_or_went_away(folder, tmp_path):
     """A training goes on with moved ones, and says in one sentence that a class is gone."""
     moved = shutil.copytree(folder, tmp_path / "moved")
-    train(folder, tmp_path / "run", stop_in=1)
+    train(folder, tmp_path / "run", stop_in=2)
 
     def take_away(*shown):
         shutil.rmtree(moved / "Owl", ignore_errors=True)
@@ -269,7 +269,7 @@ def test_photographs_that_moved_or_went_away(folder, tmp_path):
         train(moved, tmp_path / "run", report=take_away)
     settings = json.loads((tmp_path / "run" / "settings.json").read_text(encoding="utf-8"))
     assert settings["data_dir"] == str(moved)
-    assert len(runs.read_checkpoint(tmp_path / "run")[0]) == 1
+    assert len(runs.read_checkpoint(tmp_path / "run")[0]) == 2
 
 
 def test_what_a_killed_training_left_half_written_is_taken_away(folder, tmp_path):
@@ -280,6 +280,15 @@ def test_what_a_killed_training_left_half_written_is_taken_away(folder, tmp_path
     train(folder, run_dir, stop_in=1)
     assert not list(run_dir.glob(".*"))
     assert (run_dir / "my notes.txt").read_text() == "mine"
+
+
+def test_what_cannot_be_taken_away_is_said_in_one_sentence(tmp_path):
+    (tmp_path / "run" / ".123-model.keras").mkdir(parents=True)  # a folder is no file to unlink
+    with (
+        pytest.raises(CourseError, match=r"run can't be written to"),
+        runs.alone_in(tmp_path / "run"),
+    ):
+        pass
 
 
 def test_tensorboard_gets_every_epoch(folder, tmp_path):
@@ -344,16 +353,9 @@ except t.CourseError as error:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows protects folders in another way")
-@pytest.mark.parametrize("leftover", [False, True])
-def test_a_protected_folder_is_named(tmp_path, leftover):
+def test_a_protected_folder_is_named(tmp_path):
     protected = tmp_path / "protected"
-    (protected / "run").mkdir(parents=True)
-    if leftover:  # of a training that was killed before the folder was protected
-        (protected / "run" / ".1-checkpoint.npz").touch()
-        protected.chmod(0o777)
-        (protected / "run").chmod(0o555)
-    else:
-        protected.chmod(0o555)
+    protected.mkdir(mode=0o555)
     program = PROTECTED.format(tests=str(PROJECT / "tests"))
     done = subprocess.run(
         [sys.executable, "-c", program, protected / "run"], capture_output=True, text=True
