@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from resnext_course.publishing.execution import kernel_environment
+from resnext_course.publishing.notebook_runner import pinned_settings
 from resnext_helpers import sample_birds
 from resnext_helpers.checking import SAMPLE
-from resnext_helpers.commands.execution import kernel_environment
-from resnext_helpers.commands.notebook_runner import pinned_settings
 
 _runs = tempfile.TemporaryDirectory(prefix="resnext-runs-")
 os.environ.pop("MPLBACKEND", None)
@@ -30,7 +30,7 @@ def pytest_configure(config):
     sample_birds.draw(SAMPLE)
     at_start = Path(os.environ["IPYTHONDIR"]) / "profile_default" / "startup"
     at_start.mkdir(parents=True)
-    shutil.copy(Path(__file__).parent / "tests" / "figure_guard.py", at_start)
+    shutil.copy(Path(__file__).parent / "tests" / "support" / "figure_guard.py", at_start)
 
 
 def pytest_unconfigure(config):

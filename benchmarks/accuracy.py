@@ -71,7 +71,8 @@ def train(case, seed, folder):
     """
     import article  # imports TensorFlow, which the process that waits does without
 
-    from resnext_helpers import comparison, counting, data
+    from resnext_course import comparison
+    from resnext_helpers import counting, data
 
     # isort: split
     import keras

@@ -11,9 +11,10 @@ sys.path.insert(0, str(HERE.parent))
 from accuracy import CASES, SEEDS  # noqa: E402
 from tables import table  # noqa: E402
 
-from resnext_helpers import comparison, comparison_diagrams, intervals  # noqa: E402
+from resnext_course import comparison, intervals  # noqa: E402
+from resnext_course.comparison import TABLE_2  # noqa: E402
+from resnext_course.figures import comparison_diagrams  # noqa: E402
 from resnext_helpers.batch_norm import BatchNorm  # noqa: E402
-from resnext_helpers.comparison import TABLE_2  # noqa: E402
 
 # isort: split
 import keras  # noqa: E402 (after resnext_helpers, so that TensorFlow starts as set up)
@@ -126,7 +127,7 @@ harder.
 Minutes and pictures a second are at the pace of the fastest epoch of any run, validation included.
 Compare them roughly: the runs were on several machines of this kind, which did other work, too.
 They are without the article's loop, for the runs compute its result in one convolution
-(`tests/test_accuracy.py` proves that it is the same).
+(`tests/course/test_accuracy.py` proves that it is the same).
 With the loop, timed alone (see above), the article trains {loop:.1f} pictures a second, and the
 course {course:.1f}: for {epochs} epochs {pictures / loop / 60:.0f} and {pictures / course / 60:.0f}
 minutes."""

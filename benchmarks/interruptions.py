@@ -164,7 +164,7 @@ def main():
         os.environ["RESNEXT_RUNS"] = name
 
         def command(run_dir):
-            program = [sys.executable, "-m", "resnext_helpers", "train", "--deterministic"]
+            program = [sys.executable, "-m", "resnext_course", "train", "--deterministic"]
             small = ["--image-size", "32", "--epochs", "12", "--data", str(folder / "birds")]
             return [*program, *small, "--run", run_dir.name]
 

@@ -27,9 +27,9 @@ sys.path.insert(0, str(HERE.parent))
 from machine import machine  # noqa: E402
 from report import table  # noqa: E402
 
+from resnext_course.publishing import execution, notebook_runner  # noqa: E402
 from resnext_helpers import sample_birds  # noqa: E402
 from resnext_helpers.checking import SAMPLE  # noqa: E402
-from resnext_helpers.commands import execution, notebook_runner  # noqa: E402
 
 INTERVAL = 0.1  # seconds between two looks at the memory
 PACKAGES = ("tensorflow", "keras", "jupyterlab", "ipykernel")

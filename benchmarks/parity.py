@@ -27,7 +27,8 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from resnext_helpers import imagenet, models
+from resnext_course import imagenet
+from resnext_helpers import models
 from resnext_helpers.torch_files import read_state_dict
 from resnext_helpers.torch_weights import load_torchvision_weights
 

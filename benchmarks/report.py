@@ -11,7 +11,8 @@ sys.path.insert(0, str(HERE.parent))
 import accuracy_report  # noqa: E402
 from tables import table  # noqa: E402
 
-from resnext_helpers import comparison, counting, models, plots  # noqa: E402
+from resnext_course import comparison  # noqa: E402
+from resnext_helpers import counting, models, plots  # noqa: E402
 
 COURSE = "course"
 MAIN = (224, 8)  # the article's picture size and batch

@@ -14,7 +14,6 @@ from resnext_helpers import photos as photo_files
 from resnext_helpers.augmentation import augment
 from resnext_helpers.checking import check_folder as check
 from resnext_helpers.checking import find, source
-from resnext_helpers.downloads import fetch
 from resnext_helpers.report import Photo, Report
 from resnext_helpers.settings import CourseError, CourseSettings, display_path
 
@@ -23,7 +22,6 @@ __all__ = [
     "Split",
     "augment",
     "check",
-    "fetch",
     "find",
     "load",
     "pipeline",

@@ -1,0 +1,1 @@
+"""Around the story of ResNeXt: exercises, explorers, drawings, and the commands."""

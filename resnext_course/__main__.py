@@ -1,0 +1,155 @@
+"""The course's commands; ``python -m resnext_course --help`` lists them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from resnext_course import environment
+from resnext_helpers import import_tensorflow_quietly
+from resnext_helpers.settings import PROFILES, PROJECT, CourseError
+
+TRAIN_SETTINGS = {  # of the profile, that `train` can change
+    "image_size": (int, "height and width of a photograph, in pixels"),
+    "batch_size": (int, "photographs in one training step"),
+    "epochs": (int, "passes over the training photographs"),
+    "learning_rate": (float, "Adam's peak step size"),
+    "patience": (int, "stop early after so many epochs without a better result; default: never"),
+    "seed": (int, "fixes the split, the order and the first weights"),
+}
+
+# A command imports what it needs when it runs: `setup` runs before anything is installed.
+
+
+def setup(options: argparse.Namespace) -> None:
+    """Make .venv and install the packages of requirements.lock."""
+    environment.set_up()
+
+
+def run(options: argparse.Namespace) -> None:
+    """Execute the six notebooks and write their pages to build/html."""
+    from resnext_course.publishing import notebook_runner
+
+    notebook_runner.run()
+
+
+def notebooks(options: argparse.Namespace) -> None:
+    """Execute the committed notebooks in place, and renew what other pages take from them."""
+    from resnext_course.publishing import gathered, notebook_runner, readme_pictures
+
+    changed = notebook_runner.rewrite(notebook_runner.find(options.names), options.refresh)
+    names = ", ".join(path.name for path in changed)
+    print(f"Rewritten: {names}." if names else "No notebook changed.")
+    readme_pictures.write()
+    gathered.write()
+
+
+def lab(options: argparse.Namespace) -> None:
+    """Open JupyterLab on the first notebook, for this computer only."""
+    from jupyterlab.labapp import main as jupyterlab
+
+    first = "/lab/tree/notebooks/01_gpu_setup.ipynb"
+    folder = f"--ServerApp.root_dir={PROJECT}"
+    jupyterlab(["--ip=127.0.0.1", folder, f"--LabApp.default_url={first}"])
+
+
+def slides(options: argparse.Namespace) -> None:
+    """Write the committed notebooks as slide decks to build/slides."""
+    from resnext_course.publishing import notebook_runner, slides
+
+    slides.write(notebook_runner.find(options.names))
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train ResNeXt-50 without a notebook; a training that was cut off goes on."""
+    import_tensorflow_quietly()
+    from resnext_course import train
+
+    return train.run(options)
+
+
+def check_data(options: argparse.Namespace) -> int:
+    """Check a folder of photographs and print what was found."""
+    import_tensorflow_quietly()
+    from resnext_helpers.checking import check_folder
+
+    try:
+        print(check_folder(options.folder, progress=sys.stdout.isatty()).table())
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m resnext_course", description="The ResNeXt course."
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(function, name=None):
+        command = commands.add_parser(
+            name or function.__name__, help=function.__doc__, description=function.__doc__
+        )
+        command.set_defaults(function=function)
+        return command
+
+    add(setup)
+    add(run)
+    add(lab)
+    command = add(notebooks)
+    command.add_argument("names", nargs="*", metavar="NAME", help="such as 03; none means all six")
+    command.add_argument(
+        "--refresh",
+        action="store_true",
+        help="also replace the outputs that differ on each run (times, losses)",
+    )
+    command = add(slides)
+    command.add_argument("names", nargs="*", metavar="NAME", help="such as 03; none means all six")
+    command = add(train)
+    command.add_argument("--run", required=True, metavar="NAME", help="its folder's name in runs/")
+    command.add_argument("--data", type=Path, metavar="DIR", help="holds one folder a class")
+    command.add_argument("--profile", choices=PROFILES, default="full", help="default: full")
+    for name, (kind, meaning) in TRAIN_SETTINGS.items():
+        command.add_argument(
+            f"--{name.replace('_', '-')}", type=kind, metavar="N", help=meaning, dest=name
+        )
+    command.add_argument(
+        "--deterministic", action="store_true", help="the same result each time, and slower"
+    )
+    command = add(check_data, "check-data")
+    command.add_argument("folder", type=Path, metavar="DIR", help="holds one folder a class")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        The exit status: 0 (done), 1 (unusable photographs), 2 (can't go on), 130 (Ctrl-C).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a file name may hold what an old terminal can't show
+    options = _parser().parse_args(arguments)
+    try:
+        return options.function(options) or 0
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if error.name.partition(".")[0] == __package__:
+            raise
+        print(
+            f"This Python ({sys.executable}) has no {error.name}. Run the set-up (make setup), "
+            f"then use {environment.venv_python(Path('.venv'))}.",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

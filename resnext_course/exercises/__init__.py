@@ -1,0 +1,57 @@
+"""Exercises: ``check`` an answer, ask for a ``hint``, see the ``solution``.
+
+All of it works without a network and leaves no files. An answer of None means "not answered yet",
+so a notebook runs from top to bottom before anything is solved.
+"""
+
+from importlib import import_module
+
+from resnext_course.exercises._exercise import Exercise, is_number
+
+__all__ = ["Exercise", "check", "hint", "is_number", "solution"]
+
+_MODULES = {
+    "01": "gpu_setup",
+    "02": "data_loading",
+    "03": "grouped_convolution",
+    "04": "blocks",
+    "05": "training",
+    "06": "evaluation",
+}
+_hints_shown: dict[str, int] = {}
+
+
+def check(name, answer):
+    """Say whether ``answer`` solves the exercise and, where it doesn't, what is wrong with it."""
+    exercise = _find(name)
+    if answer is None:
+        print(
+            f"{name}: not answered yet. Put your answer in place of None and run this cell again."
+        )
+        return
+    wrong = exercise.what_is_wrong(answer)
+    print(f"{name}: not yet. {wrong}" if wrong else f"{name}: right! {exercise.praise}")
+
+
+def hint(name):
+    """Show the next hint; after the last one, the first again."""
+    hints = _find(name).hints
+    shown = _hints_shown.get(name, 0)
+    _hints_shown[name] = shown + 1
+    print(f"{name}, hint {shown % len(hints) + 1} of {len(hints)}: {hints[shown % len(hints)]}")
+
+
+def solution(name):
+    """Show the solution and why it is right."""
+    print(f"{name}, solution:\n{_find(name).solution}")
+
+
+def _find(name) -> Exercise:
+    number = str(name)[:2]
+    exercises = (
+        import_module(f".{_MODULES[number]}", __name__).EXERCISES if number in _MODULES else {}
+    )
+    if name not in exercises:
+        known = ", ".join(exercises) or "names begin with 01- to 06-"
+        raise KeyError(f"There is no exercise {name!r}; there are: {known}.")
+    return exercises[name]

@@ -1,0 +1,110 @@
+"""Explorer: what a grouped convolution connects and what it costs, counted on a real layer."""
+
+import math
+
+import numpy as np
+from keras import ops
+
+from resnext_course.explorers._panel import Panel, choice
+from resnext_course.figures import diagrams
+from resnext_helpers import counting
+from resnext_helpers.layers import GroupedConv2D
+
+CHANNELS = (4, 6, 8, 12, 16, 32, 64, 128)
+GROUPS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128)
+KERNEL_SIZES = (1, 3, 5, 7)
+SIDES = (8, 16, 32, 56)
+
+
+def explore():
+    """The explorer as a ``Panel``, for a notebook's cell."""
+    return Panel(
+        draw,
+        channels=choice(CHANNELS, "channels in", 8),
+        filters=choice(CHANNELS, "channels out (filters)", 8),
+        groups=choice(GROUPS, "groups", 4),
+        kernel_size=choice(KERNEL_SIZES, "kernel size", 3),
+        side=choice(SIDES, "feature map size", 16),
+    )
+
+
+def draw(channels, filters, groups, kernel_size, side):
+    """Draw a grouped convolution, and count it beside the standard one.
+
+    Args:
+        channels: input channels.
+        filters: output channels.
+        groups: number of groups.
+        kernel_size: height and width of the kernel.
+        side: height and width of the feature map that comes out, in pixels.
+
+    Returns:
+        A ``Picture``; ``data`` holds what was counted on both layers, what the formulas say, and
+        how many times fewer multiply-adds there are.
+
+    Raises:
+        ValueError: the groups would be unequal; the message names the groups that are possible.
+    """
+    _refuse_unequal_groups(channels, filters, groups)
+    weights, macs, feeds = measure(channels, filters, groups, kernel_size, side)
+    standard_weights, standard_macs, _ = measure(channels, filters, 1, kernel_size, side)
+    weights_wanted = counting.conv_parameters(channels, filters, kernel_size, groups)
+    macs_wanted = counting.conv_macs(channels, filters, kernel_size, side, groups)
+
+    picture = diagrams.connections({_title(channels, filters, groups): (feeds, groups)})
+    picture.data |= {
+        "weights, counted": weights,
+        "weights, by formula": f"{kernel_size} · {kernel_size} · ({channels} / {groups})"
+        f" · {filters} = {weights_wanted:,}",
+        "multiply-adds, counted": macs,
+        "multiply-adds, by formula": f"{weights_wanted:,} · {side} · {side} = {macs_wanted:,}",
+        "counted = formula": (weights, macs) == (weights_wanted, macs_wanted),
+        "standard layer, weights": standard_weights,
+        "standard layer, multiply-adds": standard_macs,
+        "times fewer": standard_macs // macs,
+    }
+    return picture
+
+
+def measure(channels, filters, groups, kernel_size, side):
+    """Count what a real layer has and does; arguments as in ``draw``.
+
+    All its weights are 1. For a feature map of ones, each multiply-add then adds exactly 1 to the
+    output, so the output's sum is their number. And an input channel that alone holds ones shows
+    which outputs read it: those that aren't 0.
+
+    Returns:
+        The number of weights, the number of multiply-adds, and which input channel feeds which
+        output channel, as a boolean ``(channels, filters)``.
+    """
+    layer = GroupedConv2D(
+        filters, kernel_size, groups=groups, kernel_initializer="ones", dtype="float32"
+    )
+    edge = side + kernel_size - 1  # the layer doesn't pad
+    sums = ops.convert_to_numpy(layer(np.ones((1, edge, edge, channels), "float32")))
+    one_channel_each = np.ones((1, kernel_size, kernel_size, 1), "float32") * np.eye(
+        channels, dtype="float32"
+    ).reshape(channels, 1, 1, channels)
+    feeds = ops.convert_to_numpy(layer(one_channel_each)).reshape(channels, filters) > 0.5
+    # Each sum is exact; only their total is too large for the 24 bits of a float32.
+    return counting.trainable_parameters(layer), int(np.rint(sums).astype(np.int64).sum()), feeds
+
+
+def _refuse_unequal_groups(channels, filters, groups):
+    shared = math.gcd(channels, filters)
+    if shared % groups == 0:
+        return
+    what = f"{channels} input channels" if channels % groups else f"{filters} filters"
+    possible = [str(g) for g in range(1, shared + 1) if shared % g == 0]
+    choice = " or ".join([", ".join(possible[:-1]), possible[-1]])
+    raise ValueError(
+        f"{what} can't be shared equally by {groups} groups: with {channels} input channels and "
+        f"{filters} filters, choose {choice} groups."
+    )
+
+
+def _title(channels, filters, groups):
+    kind = "standard convolution" if groups == 1 else f"{groups} groups"
+    if groups == channels:
+        kind += " (depthwise convolution)"
+    return f"{channels} → {filters} channels, {kind}"

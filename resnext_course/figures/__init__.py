@@ -1,0 +1,1 @@
+"""Drawings that one notebook each uses; nobody needs them to understand ResNeXt."""

@@ -1,0 +1,195 @@
+"""Executes the course: for a learner (``run``), or to renew the committed outputs (``rewrite``)."""
+
+import csv
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+from resnext_course.explorers._panel import WIDGET
+from resnext_course.publishing import pages, slides
+from resnext_course.publishing.execution import execute, kernel_environment
+from resnext_helpers import sample_birds, settings
+from resnext_helpers.checking import SAMPLE, check_folder
+from resnext_helpers.checking import find as find_photos
+from resnext_helpers.settings import PROJECT, CourseError, display_path
+
+FOLDER = PROJECT / "notebooks"
+NAMES = (
+    "01_gpu_setup",
+    "02_data_loading_and_visualization",
+    "03_grouped_convolution",
+    "04_resnet_vs_resnext_block",
+    "05_train_resnext50",
+    "06_evaluation",
+)
+PAGES = PROJECT / "build" / "html"
+RUNS = PROJECT / "build" / "runs"  # inside the project, so that outputs show a path of no machine
+
+
+def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
+    """Executes notebooks in order, as the learner's settings say, and writes their pages.
+
+    The notebooks themselves are left as they are.
+
+    Args:
+        notebooks: files to execute; the course's six unless given.
+        folder: where the pages and their ``index.html`` go.
+
+    Raises:
+        CourseError: the photographs can't be used, or a cell failed.
+    """
+    config = settings.load()
+    photos = find_photos(config)
+    report = check_folder(photos, progress=sys.stdout.isatty())
+    print(
+        f"Profile {config.profile}, {display_path(photos)}: {len(report.photos)} pictures of "
+        f"{len(report.class_names)} classes.",
+        flush=True,
+    )
+    if skipped := sum(problem.skipped for problem in report.problems):
+        print(f"Files skipped: {skipped}; notebook 02 and the command check-data say why.")
+    written = []
+    for path in notebooks or find():
+        notebook = nbformat.read(path, 4)
+        page = folder / f"{path.stem}.html"
+        try:
+            seconds = execute(notebook, path, kernel_environment())
+        except CourseError as error:
+            pages.write_page(notebook, page, path.parent)
+            raise CourseError(f"{error}\nIts page up to there: {display_path(page)}") from error
+        pages.write_page(notebook, page, path.parent)
+        written.append((page, pages.title(notebook), seconds))
+    index = folder / "index.html"
+    facts = _trained_model(config.run_dir(photos))
+    pages.write_index(written, facts, index)
+    print()
+    for name, fact in {**facts, "Pages": display_path(index)}.items():
+        print(f"{name + ':':<21}{fact}")
+
+
+def rewrite(paths: list[Path], refresh: bool = False, runs: Path = RUNS) -> list[Path]:
+    """Executes notebooks in place, on the sample, and writes those whose content changed.
+
+    Cells tagged ``nbval-ignore-output`` print what differs on each run (times, losses). They keep
+    the outputs that are committed, as long as the cell and the kinds of its outputs are the same:
+    so an unchanged notebook stays the same to the byte.
+
+    Args:
+        paths: the notebooks' files.
+        refresh: also replace the outputs that differ on each run.
+        runs: folder for trained models, emptied first: the sixth notebook evaluates what the fifth
+            one trains, not an older model.
+
+    Returns:
+        The notebooks that were written.
+
+    Raises:
+        CourseError: a cell failed; its notebook is left as it was.
+    """
+    sample_birds.draw(SAMPLE)
+    shutil.rmtree(runs, ignore_errors=True)
+    changed = []
+    for path in paths:
+        notebook = nbformat.read(path, 4)
+        execute(notebook, path, kernel_environment(**pinned_settings(runs)))
+        if not refresh:
+            keep_outputs(notebook, _committed(path))
+        if _write(notebook, path):
+            changed.append(path)
+    return changed
+
+
+def find(names: list[str] | None = None) -> list[Path]:
+    """The notebooks that ``names`` mean ("03", or a file's name), in order; all six without names.
+
+    Raises:
+        CourseError: a name means none.
+    """
+    wanted = tuple(Path(name).name.removesuffix(".ipynb") for name in names or NAMES)
+    for name in wanted:
+        if not any(known.startswith(name) for known in NAMES if name):
+            raise CourseError(f"There is no notebook {name!r}: use a number from 01 to 06.")
+    return [FOLDER / f"{known}.ipynb" for known in NAMES if known.startswith(wanted)]
+
+
+def pinned_settings(runs: Path) -> dict[str, str]:
+    """The settings under which outputs are compared: the sample, whatever the user has set.
+
+    Args:
+        runs: folder for trained models, so that the learner's own are left alone.
+    """
+    return {
+        "RESNEXT_PROFILE": "sample",
+        "RESNEXT_DATA": str(SAMPLE),
+        "RESNEXT_RUNS": str(runs),
+    }
+
+
+def keep_outputs(notebook: nbformat.NotebookNode, committed: nbformat.NotebookNode) -> None:
+    """Gives back the committed outputs to the cells that print something else on each run."""
+    before = {cell.id: cell for cell in committed.cells if cell.cell_type == "code"}
+    for cell in notebook.cells:
+        old = before.get(cell.id)
+        if (
+            old is not None
+            and "nbval-ignore-output" in cell.metadata.get("tags", [])
+            and old.source == cell.source
+            and _kinds(old.outputs) == _kinds(cell.outputs)
+        ):
+            cell.outputs = old.outputs
+
+
+def _kinds(outputs):
+    """What sort of thing each output is, without its content."""
+    return [(one.output_type, one.get("name"), sorted(one.get("data", {}))) for one in outputs]
+
+
+def _committed(path):
+    """The notebook as git last recorded it; as the file is, where git doesn't know it."""
+    command = ["git", "show", f"HEAD:./{path.name}"]
+    try:
+        shown = subprocess.run(command, cwd=path.parent, capture_output=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):  # no git, or not in it
+        return nbformat.read(path, 4)
+    return nbformat.reads(shown.stdout.decode("utf-8"), 4)
+
+
+def _write(notebook, path):
+    """Writes the notebook if its text is new, and says whether it was."""
+    notebook.metadata.kernelspec = {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    }
+    notebook.metadata.language_info = {"name": "python"}  # its version differs between machines
+    notebook.metadata[slides.LIVE_KEY] = slides.LIVE_STYLE
+    _name_widgets(notebook)
+    text = nbformat.writes(notebook) + "\n"
+    if text == path.read_text(encoding="utf-8"):
+        return False
+    beside = path.with_suffix(".new")
+    beside.write_text(text, encoding="utf-8", newline="\n")
+    beside.replace(path)
+    return True
+
+
+def _name_widgets(notebook):
+    """Gives each widget its cell's name: a new random one in each run would be a change."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            widget = output.get("data", {}).get(WIDGET)
+            if widget:
+                widget["model_id"] = cell.id
+
+
+def _trained_model(run_dir):
+    """What a learner wants to know of the trained model, as {name: text}."""
+    history, model = run_dir / "history.csv", run_dir / "model.keras"
+    if not (history.is_file() and model.is_file()):
+        return {"Trained model": f"none in {display_path(run_dir)}"}
+    with history.open(encoding="utf-8", newline="") as file:
+        best = max(float(row["val_accuracy"]) for row in csv.DictReader(file))
+    return {"Validation accuracy": f"{best:.3f}", "Trained model": display_path(model)}

@@ -1,0 +1,116 @@
+"""Training without a notebook: the same code, with lines instead of a figure."""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from resnext_helpers import data, devices, models, runs, settings, training
+from resnext_helpers.settings import CourseError, display_path
+
+SILENCE = 30  # seconds; after them a line says how far an epoch is
+LEAST = {
+    "image_size": 32,
+    "batch_size": 1,
+    "epochs": 1,
+    "learning_rate": 0.0,
+    "patience": 1,
+    "seed": 0,
+}
+
+
+def run(options):
+    """Train ResNeXt-50 with the course's recipe into ``runs/NAME``.
+
+    Args:
+        options: what ``python -m resnext_course train --help`` lists.
+
+    Returns:
+        The exit status: 0, or 130 where Ctrl-C ended it.
+
+    Raises:
+        CourseError: the name is no folder's, a setting is impossible, the folder holds a finished
+            or another training, or as in ``data.load`` and ``training.train``.
+    """
+    config = chosen_settings(options)
+    run_dir = run_folder(config.runs_dir, options.run)
+    print(devices.use_gpus())
+    devices.use_mixed_precision()
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    birds = data.load(config, progress=sys.stdout.isatty())
+    classes = len(birds.class_names)
+    print(f"{len(birds.report.photos)} photographs of {classes} classes: {birds.source}")
+
+    keras.utils.set_random_seed(config.seed)
+    with devices.strategy().scope():
+        model = models.ResNeXt50((config.image_size, config.image_size, 3), classes)
+        schedule = training.warm_up_and_cosine(
+            config.learning_rate, config.epochs * len(birds.train)
+        )
+        training.compile_model(model, schedule)
+    rows = training.train(model, birds, config, run_dir, report=Lines(), replace=False)
+    if (run_dir / runs.CHECKPOINT).exists() or not rows:
+        print(f"Start it again to go on: {display_path(run_dir)} keeps what was reached.")
+        return 130
+    best = training.best(rows)
+    print(
+        f"Best epoch: {best['epoch']}, validation accuracy {best['val_accuracy']:.1%}. "
+        f"The run is in {display_path(run_dir)}."
+    )
+    return 0
+
+
+def chosen_settings(options):
+    """The profile with what the command line changes.
+
+    Raises:
+        CourseError: a number is too small to train with.
+    """
+    config = settings.load(options.profile)
+    numbers = {name: getattr(options, name) for name in LEAST}
+    chosen = {name: number for name, number in numbers.items() if number is not None}
+    for name, number in chosen.items():
+        if number < LEAST[name]:
+            option = name.replace("_", "-")
+            raise CourseError(f"--{option} is {number}: give {LEAST[name]} or more.")
+    if options.data:
+        chosen["data_dir"] = options.data.absolute()
+    return replace(config, **chosen)
+
+
+def run_folder(runs_dir: Path, name: str) -> Path:
+    """The folder of a run that isn't there yet or is unfinished.
+
+    Raises:
+        CourseError: the name is no folder's, or its run is finished.
+    """
+    if Path(name).name != name:
+        raise CourseError(f"--run is {name!r}: give the name of a folder, without a path.")
+    folder = runs_dir / name
+    runs.refuse_finished(folder)
+    return folder
+
+
+class Lines:
+    """Prints a line for each epoch, and in a long one now and then how much time is left."""
+
+    def __init__(self):
+        self._rows = None
+        self._printed = 0.0
+
+    def __call__(self, rows, title, epochs):
+        if rows and self._rows is not None and len(rows) > self._rows:
+            last = rows[-1]
+            print(
+                f"epoch {last['epoch']} of {epochs}: loss {last['loss']:.3f}, accuracy "
+                f"{last['accuracy']:.1%}; validation loss {last['val_loss']:.3f}, accuracy "
+                f"{last['val_accuracy']:.1%}; {last['seconds']:.0f} s"
+            )
+        elif time.monotonic() - self._printed < SILENCE:
+            return
+        self._rows, self._printed = len(rows), time.monotonic()
+        print(title, flush=True)

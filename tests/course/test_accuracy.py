@@ -1,0 +1,398 @@
+"""The benchmark of accuracy trains what it says, and its pages say what it recorded."""
+
+import json
+import re
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resnext_course import comparison
+from resnext_helpers import counting, data, models, settings
+from resnext_helpers.batch_norm import BatchNorm
+
+# isort: split
+import keras
+from keras import layers
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+sys.path.insert(0, str(FOLDER))
+
+import accuracy  # noqa: E402
+import accuracy_report  # noqa: E402
+import article  # noqa: E402
+
+RECORDED = accuracy.load()
+when_recorded = pytest.mark.skipif(
+    not RECORDED, reason="not recorded yet: python benchmarks/accuracy.py --data DIR"
+)
+
+# The article's code (its 3.3.1 to 3.3.4), with fewer groups and stages.
+
+
+def late_bound_block(init_x, strides, groups, g_channels):
+    group_list = []
+    for c in range(groups):
+        x = layers.Lambda(lambda x: x[:, :, :, c * g_channels : (c + 1) * g_channels])(  # noqa: B023
+            init_x
+        )
+        x = layers.Conv2D(g_channels, (3, 3), strides=strides, padding="same", use_bias=False)(x)
+        group_list.append(x)
+    group_merge = layers.concatenate(group_list, axis=3)
+    x = layers.BatchNormalization(epsilon=1.001e-5)(group_merge)
+    return layers.ReLU()(x)
+
+
+def bound_block(init_x, strides, groups, g_channels):
+    group_list = []
+    for c in range(groups):
+        x = layers.Lambda(lambda x, c=c: x[:, :, :, c * g_channels : (c + 1) * g_channels])(init_x)
+        x = layers.Conv2D(g_channels, (3, 3), strides=strides, padding="same", use_bias=False)(x)
+        group_list.append(x)
+    group_merge = layers.concatenate(group_list, axis=3)
+    x = layers.BatchNormalization(epsilon=1.001e-5)(group_merge)
+    return layers.ReLU()(x)
+
+
+def block(x, filters, grouped_convolution_block, strides=1, groups=4, conv_shortcut=True):
+    if conv_shortcut:
+        shortcut = layers.Conv2D(
+            filters * 2, (1, 1), strides=strides, padding="same", use_bias=False
+        )(x)
+        shortcut = layers.BatchNormalization(epsilon=1.001e-5)(shortcut)
+    else:
+        shortcut = x
+    x = layers.Conv2D(filters, (1, 1), strides=1, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization(epsilon=1.001e-5)(x)
+    x = layers.ReLU()(x)
+    x = grouped_convolution_block(x, strides, groups, int(filters / groups))
+    x = layers.Conv2D(filters * 2, (1, 1), strides=1, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization(epsilon=1.001e-5)(x)
+    x = layers.Add()([x, shortcut])
+    return layers.ReLU()(x)
+
+
+def stack(x, filters, blocks, strides, grouped_convolution_block):
+    x = block(x, filters, grouped_convolution_block, strides=strides)
+    for _ in range(blocks):
+        x = block(x, filters, grouped_convolution_block, conv_shortcut=False)
+    return x
+
+
+def articles_own(grouped_convolution_block):
+    inputs = layers.Input((32, 32, 3))
+    x = layers.ZeroPadding2D((3, 3))(inputs)
+    x = layers.Conv2D(64, (7, 7), strides=2, padding="valid")(x)
+    x = layers.BatchNormalization(epsilon=1.001e-5)(x)
+    x = layers.ReLU()(x)
+    x = layers.ZeroPadding2D((1, 1))(x)
+    x = layers.MaxPool2D((3, 3), strides=2, padding="valid")(x)
+    x = stack(x, 16, 1, 1, grouped_convolution_block)
+    x = stack(x, 32, 1, 2, grouped_convolution_block)
+    x = layers.GlobalAvgPool2D()(x)
+    x = layers.Dense(4, activation="softmax")(x)
+    return keras.Model(inputs, x)
+
+
+small_article = partial(article.resnext, 32, 4, groups=4, blocks=(2, 2))
+
+
+def as_made(model, *kinds):
+    """The layers of a model of these kinds, in the order in which they were made."""
+
+    def number(layer):
+        found = re.search(r"_(\d+)$", layer.name)
+        return int(found[1]) if found else 0
+
+    return sorted((layer for layer in model.layers if isinstance(layer, kinds)), key=number)
+
+
+def copy_weights(own, ours):
+    """From the article's network to ours: the kernels of its branches lie side by side in one."""
+    branches = [one for one in as_made(own, layers.Conv2D) if one.kernel_size == (3, 3)]
+    others = [one for one in as_made(own, layers.Conv2D) if one.kernel_size != (3, 3)]
+    grouped = as_made(ours, article.GroupedConv2D)
+    assert len(branches) == 4 * len(grouped)
+    for i, layer in enumerate(grouped):
+        kernels = [branch.kernel for branch in branches[4 * i : 4 * i + 4]]
+        layer.kernel.assign(np.concatenate(kernels, axis=-1))
+    norms, dense = as_made(own, layers.BatchNormalization), as_made(own, layers.Dense)
+    to = [as_made(ours, kind) for kind in (layers.Conv2D, layers.BatchNormalization, layers.Dense)]
+    for own_layers, our_layers in zip((others, norms, dense), to, strict=True):
+        for one, other in zip(own_layers, our_layers, strict=True):
+            other.set_weights(one.get_weights())
+
+
+@pytest.mark.parametrize(
+    ("as_written", "loop"), [(True, late_bound_block), (False, bound_block)], ids=["late", "bound"]
+)
+def test_the_articles_network_is_what_its_loop_computes(as_written, loop):
+    rng = np.random.default_rng(0)
+    keras.utils.set_random_seed(1)
+    own, ours = articles_own(loop), small_article(as_written=as_written)
+    for norm in as_made(own, layers.BatchNormalization):  # as if it had trained
+        norm.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in norm.get_weights()])
+    assert own.count_params() == ours.count_params()
+    copy_weights(own, ours)
+    images = rng.normal(size=(8, 32, 32, 3)).astype("float32")
+    np.testing.assert_allclose(ours(images), own(images), atol=1e-5)
+    for model in (own, ours):
+        model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+        model.train_on_batch(images, np.arange(8) % 4)
+    np.testing.assert_allclose(ours(images), own(images), atol=1e-4)
+    other = small_article(as_written=not as_written)
+    other.set_weights(ours.get_weights())
+    assert np.abs(other(images) - own(images)).max() > 1e-2  # the comparison can tell them apart
+
+
+def test_the_first_weights_of_a_branch_are_glorots():
+    keras.utils.set_random_seed(1)
+    model = article.resnext(32, 4, as_written=True, blocks=(1, 1))
+    for layer, width in zip(as_made(model, article.GroupedConv2D), (4, 8), strict=True):
+        kernel = np.asarray(layer.kernel)
+        branch = np.asarray(keras.initializers.GlorotUniform(seed=0)((3, 3, width, width)))
+        limit = glorots_limit(width)
+        assert np.abs(branch).max() <= limit and np.abs(kernel).max() <= limit
+        assert np.abs(kernel).max() > 0.99 * limit
+        assert kernel.std() == pytest.approx(branch.std(), rel=0.15)
+
+
+def glorots_limit(width):
+    """Glorot and Bengio (2010), equation 16, for 3×3 kernels from and to ``width`` channels."""
+    return (6 / (9 * width + 9 * width)) ** 0.5
+
+
+def test_the_articles_rate_is_the_one_that_its_compile_gives():
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    keras.optimizers.Adam(learning_rate=1e-4)  # the article's, which nothing uses
+    model.compile(optimizer="adam", loss="mse")
+    rate = float(model.optimizer.learning_rate)
+    assert rate == pytest.approx(0.001)
+    for recipe in ("as written", "groups mended"):
+        assert accuracy.CASES[f"article, {recipe}"].learning_rate == pytest.approx(rate)
+    assert accuracy.CASES["article, rate mended"].learning_rate == 1e-4
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two classes of ten pictures, each in a grey of its own."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for label, name in enumerate(("gull", "owl")):
+        (folder / name).mkdir()
+        for number in range(10):
+            grey = 10 * (2 * number + label)
+            Image.new("RGB", (32, 32), (grey, grey, grey)).save(folder / name / f"{number:03}.png")
+    return folder
+
+
+def test_the_article_is_fed_raw_pixels_in_the_same_batches(folder):
+    config = settings.CourseSettings("", 32, 4, epochs=2, learning_rate=1e-3, data_dir=folder)
+    photos = article.feed(data.load(config, progress=False), config)
+
+    def greys(batches):
+        return [frozenset(np.asarray(images)[:, 0, 0, 0].round(2)) for images, _ in batches]
+
+    first, second = greys(photos.train), greys(photos.train)
+    assert set(first) == set(second)
+    assert frozenset().union(*first, *greys(photos.validation)) == set(range(0, 200, 10))
+    orders = {tuple(map(tuple, greys(photos.train))) for _ in range(4)}
+    assert len(orders) > 1
+
+
+@pytest.mark.parametrize("norm", [layers.BatchNormalization, BatchNorm])
+def test_statistics_measured_anew_are_those_of_all_batches(norm):
+    rng = np.random.default_rng(0)
+    images = rng.normal(3, 2, (12, 8, 8, 3)).astype("float32")
+    batches = [(images[i : i + 4], None) for i in (0, 4, 8)]
+    model = keras.Sequential([keras.Input((8, 8, 3)), norm()])
+    article.measure_statistics(model, batches)
+    article.measure_statistics(model, batches)  # forgets what was there before
+    mean, variance = model.layers[0].moving_mean, model.layers[0].moving_variance
+    np.testing.assert_allclose(mean, images.mean((0, 1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(variance, images.var((0, 1, 2)), rtol=0.05)
+
+
+TINY = {"image_size": 32, "batch_size": 4, "epochs": 2, "learning_rate": 1e-3}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        accuracy.Case(**TINY, groups=4, width_per_group=4, label_smoothing=0.1),
+        accuracy.Case(**TINY, recipe="as written"),
+    ],
+    ids=["course", "article"],
+)
+def test_a_run_records_its_epochs_and_its_size(monkeypatch, folder, case):
+    monkeypatch.setitem(models.BLOCKS, 50, (1, 1))
+    small = partial(article.resnext, groups=4, blocks=(1, 1))
+    monkeypatch.setattr(article, "resnext", small)
+    recorded = json.loads(json.dumps(accuracy.train(case, 1, folder)))
+    assert (recorded["train"], recorded["validation"]) == (16, 4)
+    for name in ("accuracy", "loss", "val_accuracy", "val_loss", "ends"):
+        assert len(recorded[name]) == case.epochs
+    assert sorted(recorded["ends"]) == recorded["ends"]
+    accuracies = [*recorded["val_accuracy"], recorded["val_accuracy_anew"]]
+    assert all(value in (0, 0.25, 0.5, 0.75, 1) for value in accuracies)
+    if case.recipe == "course":
+        assert recorded["parameters"] == counting.network_parameters((1, 1), 4, 4, 2)
+        assert recorded["macs"] == counting.network_macs((1, 1), 4, 4, 32, 2)
+    else:
+        assert recorded["parameters"] == counting.trainable_parameters(small(32, 2, True))
+
+
+def test_few_seeds_of_all_cases_come_before_more():
+    first = accuracy.missing([])
+    assert [name for name, seed in first[: len(accuracy.CASES)]] == list(accuracy.CASES)
+    assert [seed for _, seed in first] == sorted(seed for _, seed in first)
+    for begins, seeds in accuracy.SEEDS.items():
+        of_kind = [(name, seed) for name, seed in first if name.startswith(begins)]
+        assert {seed for _, seed in of_kind} == set(range(1, seeds + 1))
+    assert accuracy.missing([{"name": first[0][0], "seed": 1}]) == first[1:]
+
+
+def test_what_is_recorded_stays_when_it_is_stopped_and_is_not_trained_again(
+    monkeypatch, tmp_path, folder, capsys
+):
+    trained = []
+
+    def run(name, seed, folder):
+        trained.append((name, seed))
+        if len(trained) == 3:
+            raise KeyboardInterrupt
+        return {"val_accuracy": [0.5]}
+
+    monkeypatch.setattr(accuracy, "run", run)
+    monkeypatch.setattr(accuracy, "RESULTS", tmp_path / "accuracy.json")
+    monkeypatch.setattr(accuracy, "machine", lambda packages: {"date": "2026-01-02"})
+    with pytest.raises(KeyboardInterrupt):
+        accuracy.measure(folder, only="small", seeds=1)
+    accuracy.measure(folder, only="small", seeds=1)
+    wanted = [(name, 1) for name in accuracy.CASES if name.startswith("small")]
+    assert [(one["name"], one["seed"]) for one in accuracy.load()] == wanted
+    assert trained == [*wanted[:3], *wanted[2:]]
+    assert accuracy.load()[0]["data"]["photographs"] == {"gull": 10, "owl": 10}
+    assert [path.name for path in tmp_path.iterdir()] == ["accuracy.json"]
+
+
+def test_another_photograph_has_another_fingerprint(tmp_path):
+    for name in ("owl", "gull"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"one")
+    first = accuracy.fingerprint(tmp_path)
+    assert first["photographs"] == {"gull": 1, "owl": 1}
+    (tmp_path / "owl" / "1.png").write_bytes(b"two")
+    assert accuracy.fingerprint(tmp_path)["sha256"] != first["sha256"]
+
+
+def test_the_small_cases_are_table_2_with_the_recipe_of_a_rerun():
+    plain = [case for case in accuracy.CASES.values() if case.image_size == 64]
+    assert all(case._asdict().items() >= comparison.RECIPE.items() for case in plain)
+    assert [row[:2] for row in comparison.TABLE_2.values()] == accuracy.TABLE_2
+    assert accuracy_report.NETWORKS.keys() | accuracy_report.RECIPES.keys() < set(accuracy.CASES)
+    assert comparison.by_network([{"name": "small, 2×40", "seed": 1, "val_accuracy": [1.0]}])[
+        "2×40d"
+    ] == {1: 1.0}
+
+
+def test_the_networks_of_table_2_are_of_equal_complexity():
+    sizes = [(models.BLOCKS[50], *size) for size in accuracy.TABLE_2]
+    parameters = np.array([counting.network_parameters(*size, 4) for size in sizes])
+    macs = np.array([counting.network_macs(*size, 64, 4) for size in sizes])
+    for numbers in (parameters, macs):
+        assert abs(numbers / numbers.mean() - 1).max() < 0.03
+
+
+@when_recorded
+def test_the_recorded_runs_are_of_these_cases_and_of_the_same_photographs():
+    assert len({one["data"]["sha256"] for one in RECORDED}) == 1
+    assert len({(one["name"], one["seed"]) for one in RECORDED}) == len(RECORDED)
+    for one in RECORDED:
+        case = accuracy.CASES[one["name"]]
+        assert len(one["val_accuracy"]) == len(one["ends"]) == case.epochs
+        assert one["train"] + one["validation"] == sum(one["data"]["photographs"].values())
+        size = models.BLOCKS[50], case.groups, case.width_per_group
+        parameters = counting.network_parameters(*size, 4)
+        if case.recipe == "course":
+            assert one["parameters"] == parameters
+            assert one["macs"] == counting.network_macs(*size, case.image_size, 4)
+        else:  # the bias of the stem's 64 channels
+            assert one["parameters"] == parameters + 64
+
+
+def a_run(name, seed, *val_accuracy):
+    """What is recorded of a run, as far as the report reads it."""
+    machine = dict.fromkeys(("cpu", "cores", "system", "python", "tensorflow", "keras"), "x")
+    return {
+        "name": name,
+        "seed": seed,
+        "machine": {"date": "2026-01-02", **machine},
+        "data": {"photographs": {"GULL": 6, "OWL": 4}, "sha256": "0123abcd"},
+        "parameters": 23_456_000,
+        "macs": 345_600_000,
+        "train": 8,
+        "validation": 2,
+        "accuracy": [0.5, 0.875],
+        "val_accuracy": list(val_accuracy),
+        "val_accuracy_anew": 0.95,
+        "ends": [60.0, 100.0],
+    }
+
+
+SPEEDS = {"course": 10.0, "article's Lambda loop": 5.0}
+
+
+def test_the_report_takes_the_last_epoch_and_pairs_by_seed():
+    runs = [
+        a_run("article, as written", 1, 0.9, 0.4),
+        a_run("article, course's recipe", 1, 0.8, 0.9),
+        *(a_run("small, 1×64", seed, 1.0, 0.5 + seed / 10) for seed in (1, 2, 3)),
+        *(a_run("small, 32×4", seed, 0.1, 0.6 + seed / 10) for seed in (3, 2)),
+    ]
+    text, pictures = accuracy_report.sections(runs, SPEEDS)
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    # 10 epochs of 8 pictures, 40 seconds each.
+    as_written = "| as written | 1 | 40.0% (one seed) | – | 40% to 90% | 95.0% (one seed) | 87.5% |"
+    assert f"{as_written} 7 | 0.2 |" in rows
+    assert any("| +50.0 (one pair) | 80% to 90% |" in row for row in rows)
+    (row,) = [row for row in rows if "32×4d" in row]
+    assert row.endswith("| +10.0 (+10.0 to +10.0) | 77.8% |")
+    assert "| 23.5 M | 346 M | 2 | 85.0% (" in row
+    assert "5.0 pictures a second" in text
+    assert "ResNeXt-50 did better" in text
+    assert pictures.keys() == {"recipes.png", "networks.png"}
+    assert all(f"![{picture.alt}]({name})" in text for name, picture in pictures.items())
+
+
+def test_the_report_says_what_isnt_recorded_yet():
+    text, pictures = accuracy_report.sections([a_run("small, 4×24", 1, 0.9)], SPEEDS)
+    assert "small, 4×24: 4;" in text and "article, as written: 2;" in text
+    assert "isn't recorded yet" in text
+    assert "## The article's experiment" not in text
+    assert pictures.keys() == {"networks.png"}
+
+
+def test_a_full_record_lacks_no_seed():
+    runs = [a_run(name, seed, 0.5, 0.9) for name, seed in accuracy.missing([])]
+    text, _ = accuracy_report.sections(runs, SPEEDS)
+    assert "still to be run" not in text
+    assert "0 of 4 paired differences" in text
+    short = accuracy_report.in_short(runs)
+    assert "as written gets 90% " in short and "ResNeXt-50 90.0%" in short
+
+
+@when_recorded
+def test_what_the_readme_says_of_the_accuracy_is_recorded():
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    assert accuracy_report.in_short(RECORDED) in " ".join(readme.split())
+
+
+@when_recorded
+def test_the_pictures_of_the_results_are_there():
+    written = (FOLDER / "RESULTS.md").read_text(encoding="utf-8")
+    for name in ("recipes.png", "networks.png"):
+        assert f"]({name})" in written
+        assert (FOLDER / name).exists()
