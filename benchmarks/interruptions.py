@@ -22,7 +22,7 @@ sys.path.insert(0, str(HERE.parent))
 import numpy as np  # noqa: E402
 
 from resnext_helpers import sample_birds  # noqa: E402
-from resnext_helpers.runs import BEST, CHECKPOINT, HISTORY, LAST  # noqa: E402
+from resnext_helpers.training import BEST, CHECKPOINT, HISTORY, is_finished  # noqa: E402
 
 NEVER = "never"
 MOMENTS = ("at random", "while the checkpoint is written", "while the best model is written")
@@ -65,7 +65,7 @@ class Interrupted:
             return True
         self.kills[moment] += 1
         self._check()
-        return has_finished(self.run_dir)
+        return is_finished(self.run_dir)
 
     def _wait_for(self, moment, process):
         """Wait until the moment has come, or the training has ended."""
@@ -74,7 +74,9 @@ class Interrupted:
             return
         end = time.monotonic() + PATIENCE
         names = {MOMENTS[1]: CHECKPOINT, MOMENTS[2]: BEST}
-        wanted = f".{process.pid}-{names[moment]}" if moment in names else None
+        wanted = f".new-{names[moment]}" if moment in names else None
+        if wanted:  # left by the kill before
+            (self.run_dir / wanted).unlink(missing_ok=True)
         lock = self.run_dir.with_name(f".{self.run_dir.name}.lock")
         lock.unlink(missing_ok=True)  # of the training before, which is dead
         while process.poll() is None and time.monotonic() < end:
@@ -90,8 +92,8 @@ class Interrupted:
 
     def _check(self):
         """Every file is whole, and no epoch is lost that there was before."""
-        self.torn += any(self.run_dir.glob(".[0-9]*-*"))
-        for name in (CHECKPOINT, BEST, LAST):
+        self.torn += any(self.run_dir.glob(".new-*"))
+        for name in (CHECKPOINT, BEST):
             if (self.run_dir / name).exists():
                 assert zipfile.ZipFile(self.run_dir / name).testzip() is None, name
         for path in self.run_dir.glob("*.json"):
@@ -103,7 +105,7 @@ class Interrupted:
 
 def epochs_kept(run_dir):
     """How many epochs the run holds, read without the code that wrote it."""
-    if has_finished(run_dir):
+    if is_finished(run_dir):
         return len(_history(run_dir)) - 1
     if not (run_dir / CHECKPOINT).exists():
         return 0
@@ -111,18 +113,10 @@ def epochs_kept(run_dir):
         return len(json.loads(str(arrays["about"]))["rows"])
 
 
-def has_finished(run_dir):
-    """Whether the training ended, though it may have been killed before its process did."""
-    return (run_dir / LAST).exists() and not (run_dir / CHECKPOINT).exists()
-
-
 def same_run(one, other):
     """Whether two runs ended with the same weights, to the bit, and the same history."""
-    for name in (BEST, LAST):
-        weights = [zipfile.ZipFile(run / name).read("model.weights.h5") for run in (one, other)]
-        if weights[0] != weights[1]:
-            return False
-    return _history(one) == _history(other)
+    weights = [zipfile.ZipFile(run / BEST).read("model.weights.h5") for run in (one, other)]
+    return weights[0] == weights[1] and _history(one) == _history(other)
 
 
 def _history(run):

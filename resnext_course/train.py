@@ -1,14 +1,13 @@
 """Training without a notebook: the same code, with lines instead of a figure."""
 
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from resnext_helpers import data, devices, models, runs, settings, training
+from resnext_helpers import data, devices, models, settings, training
 from resnext_helpers.settings import CourseError, display_path
 
 SILENCE = 30  # seconds; after them a line says how far an epoch is
@@ -41,19 +40,24 @@ def run(options):
     devices.use_mixed_precision()
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
-    birds = data.load(config, progress=sys.stdout.isatty())
+    strategy = devices.strategy()
+    birds = data.load(
+        config,
+        progress=sys.stdout.isatty(),
+        drop_remainder=strategy.num_replicas_in_sync > 1,
+    )
     classes = len(birds.class_names)
     print(f"{len(birds.report.photos)} photographs of {classes} classes: {birds.source}")
 
     keras.utils.set_random_seed(config.seed)
-    with devices.strategy().scope():
+    with strategy.scope():
         model = models.ResNeXt50((config.image_size, config.image_size, 3), classes)
         schedule = training.warm_up_and_cosine(
             config.learning_rate, config.epochs * len(birds.train)
         )
         training.compile_model(model, schedule)
-    rows = training.train(model, birds, config, run_dir, report=Lines(), replace=False)
-    if (run_dir / runs.CHECKPOINT).exists() or not rows:
+    rows = training.train(model, birds, config, run_dir, progress=Lines, replace=False)
+    if not training.is_finished(run_dir):
         print(f"Start it again to go on: {display_path(run_dir)} keeps what was reached.")
         return 130
     best = training.best(rows)
@@ -83,7 +87,7 @@ def chosen_settings(options):
 
 
 def run_folder(runs_dir: Path, name: str) -> Path:
-    """The folder of a run that isn't there yet or is unfinished.
+    """The folder of a run.
 
     Raises:
         CourseError: the name is no folder's, or its run is finished.
@@ -91,26 +95,27 @@ def run_folder(runs_dir: Path, name: str) -> Path:
     if Path(name).name != name:
         raise CourseError(f"--run is {name!r}: give the name of a folder, without a path.")
     folder = runs_dir / name
-    runs.refuse_finished(folder)
+    if training.is_finished(folder):
+        raise CourseError(
+            f"{display_path(folder)} holds a finished training: choose another name, or delete the "
+            f"folder."
+        )
     return folder
 
 
-class Lines:
+class Lines(training.Progress):
     """Prints a line for each epoch, and in a long one now and then how much time is left."""
 
-    def __init__(self):
-        self._rows = None
-        self._printed = 0.0
+    SECONDS = 30
 
-    def __call__(self, rows, title, epochs):
-        if rows and self._rows is not None and len(rows) > self._rows:
-            last = rows[-1]
-            print(
-                f"epoch {last['epoch']} of {epochs}: loss {last['loss']:.3f}, accuracy "
-                f"{last['accuracy']:.1%}; validation loss {last['val_loss']:.3f}, accuracy "
-                f"{last['val_accuracy']:.1%}; {last['seconds']:.0f} s"
-            )
-        elif time.monotonic() - self._printed < SILENCE:
-            return
-        self._rows, self._printed = len(rows), time.monotonic()
+    def show(self, rows, title):
         print(title, flush=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = self.run.rows[-1]
+        print(
+            f"epoch {row['epoch']} of {self.params['epochs']}: loss {row['loss']:.3f}, accuracy "
+            f"{row['accuracy']:.1%}; validation loss {row['val_loss']:.3f}, accuracy "
+            f"{row['val_accuracy']:.1%}; {row['seconds']:.0f} s"
+        )
+        super().on_epoch_end(epoch, logs)

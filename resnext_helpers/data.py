@@ -58,6 +58,9 @@ class Passes:
 
     number: int = 0
 
+    def assign(self, number):
+        self.number = number
+
 
 @dataclass(frozen=True)
 class Photos:
@@ -84,7 +87,7 @@ class Photos:
     passes: Passes = field(default_factory=Passes)
 
 
-def load(config: CourseSettings, progress: bool = True) -> Photos:
+def load(config: CourseSettings, progress: bool = True, drop_remainder: bool = False) -> Photos:
     """Find the photographs, check every file, split them, and make both pipelines.
 
     Raises:

@@ -98,7 +98,8 @@ def strategy(devices=None):
 
     Mirrored, each GPU has a copy of the network and computes with its share of every batch; all
     copies then take the same step. Build and compile a model in the strategy's ``scope()``, and
-    train it with batches from ``share``.
+    train it with whole batches (``data.load(..., drop_remainder=True)``): in a last one of three
+    photographs, some GPUs would have none.
 
     Args:
         devices: what to compute on, such as ``["GPU:0", "GPU:1"]``; None: every visible GPU.
@@ -106,60 +107,6 @@ def strategy(devices=None):
     if devices is None and len(tf.config.get_visible_devices("GPU")) < 2:
         return tf.distribute.get_strategy()
     return tf.distribute.MirroredStrategy(devices)
-
-
-def share(photos, batch_size, count):
-    """The batches for training, so that several devices get equal shares of each.
-
-    With unequal shares, a photograph of a small one would count more. So up to ``count - 1``
-    photographs of a pass are left out, others in each pass. Validation uses them all: there, shares
-    may be unequal, but none may be empty.
-
-    Args:
-        photos: ``data.Photos`` in batches of ``batch_size``.
-        count: number of devices; for a single one nothing changes.
-
-    Returns:
-        A dataset like ``photos.train``.
-
-    Raises:
-        CourseError: with this batch size a device would have nothing to do.
-    """
-    if count == 1:
-        return photos.train
-    train, validation = (len(part) for part in (photos.split.train, photos.split.validation))
-
-    def fits(size):
-        return size % count == 0 and train >= count and _reaches_all(validation % size, count)
-
-    if not fits(batch_size):
-        sizes = sorted(
-            range(count, 4 * (batch_size + count), count), key=lambda size: abs(size - batch_size)
-        )
-        fitting = next(filter(fits, sizes), None)
-        remedy = (
-            f"set the batch size to {fitting}"
-            if fitting
-            else "compute on one GPU (set CUDA_VISIBLE_DEVICES=0)"
-        )
-        raise CourseError(
-            f"{count} GPUs can't share batches of {batch_size} out of {train} photographs for "
-            f"training and {validation} for validation: {remedy}."
-        )
-    batches = photos.train
-    if 0 < train % batch_size < count:
-        batches = batches.take(len(batches) - 1)
-    return batches.map(lambda images, labels: (_equal(images, count), _equal(labels, count)))
-
-
-def _reaches_all(rest, count):
-    """Whether the last batch is enough; TensorFlow fills the devices one after the other."""
-    return rest == 0 or rest > (count - 1) * -(-rest // count)
-
-
-def _equal(batch, count):
-    size = tf.shape(batch)[0]
-    return batch[: size - size % count]
 
 
 def mixed_precision_helps():

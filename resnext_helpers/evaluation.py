@@ -1,12 +1,13 @@
 """What a trained network knows: its run folder, its predictions, its mistakes."""
 
-import csv
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
+from scipy.special import softmax
 
 from resnext_helpers import data, models, photos, training
 from resnext_helpers.report import Photo
@@ -22,7 +23,7 @@ class Run:
         model: network from ``(batch, image_size, image_size, 3)`` scaled pictures to logits.
         class_names: one name a logit.
         image_size: height and width of a picture, in pixels.
-        history: one dict an epoch (see ``training.COLUMNS``), numbers only.
+        history: one dict an epoch, by the names of ``history.csv``.
         validation: the photographs that training never saw.
     """
 
@@ -35,7 +36,7 @@ class Run:
 
 
 def load_run(folder: Path) -> Run:
-    """Read what ``training.train`` wrote.
+    """Read what ``training.RunFolder`` wrote.
 
     The model is read in Keras' safe mode, which runs no code from the file.
 
@@ -43,45 +44,33 @@ def load_run(folder: Path) -> Run:
         CourseError: a file of the run is missing, or the photographs have moved away.
     """
     needed = ("model.keras", "history.csv", "classes.json", "settings.json", "split.json")
-    missing = [name for name in needed if not (folder / name).is_file()]
-    if missing:
+    for name in needed:
+        if not (folder / name).is_file():
+            raise CourseError(
+                f"The run in {display_path(folder)} has no {name}: train with notebook 05."
+            )
+    settings, class_names, split = (
+        json.loads((folder / name).read_text(encoding="utf-8", errors="surrogateescape"))
+        for name in ("settings.json", "classes.json", "split.json")
+    )
+    validation = [
+        Photo(Path(settings["data_dir"]) / name, class_names.index(class_name))
+        for name, class_name in split["validation"].items()
+    ]
+    gone = [photo.path for photo in validation if not photo.path.is_file()]
+    if gone:
         raise CourseError(
-            f"The run in {display_path(folder)} has no {missing[0]}: train with notebook 05."
+            f"{len(gone)} of the {len(validation)} validation photographs are not there any more, "
+            f"{display_path(gone[0])} for one: put them back, or train again with notebook 05."
         )
-    settings = _read_json(folder / "settings.json")
-    class_names = _read_json(folder / "classes.json")
-    with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
-        history = [
-            {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
-        ]
     return Run(
         folder,
         keras.saving.load_model(folder / "model.keras", compile=False),
         class_names,
         settings["image_size"],
-        history,
-        _validation_photos(
-            Path(settings["data_dir"]), _read_json(folder / "split.json"), class_names
-        ),
+        pd.read_csv(folder / "history.csv").to_dict("records"),
+        validation,
     )
-
-
-def _validation_photos(data_dir, split, class_names):
-    found = [
-        Photo(data_dir / name, class_names.index(class_name))
-        for name, class_name in split["validation"].items()
-    ]
-    gone = [photo.path for photo in found if not photo.path.is_file()]
-    if gone:
-        raise CourseError(
-            f"{len(gone)} of the {len(found)} validation photographs are not there any more, "
-            f"{display_path(gone[0])} for one: put them back, or train again with notebook 05."
-        )
-    return found
-
-
-def _read_json(path):
-    return json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
 
 
 def find_run(config: CourseSettings) -> Run:
@@ -132,7 +121,7 @@ def predict(run: Run, photographs: list[Photo], batch_size: int = 32):
     """
     batches = data.pipeline(photographs, image_size=run.image_size, batch_size=batch_size)
     logits = run.model.predict(batches, verbose=0)
-    return np.array([photo.label for photo in photographs]), softmax(logits)
+    return np.array([photo.label for photo in photographs]), softmax(logits, axis=-1)
 
 
 def predict_photo(run: Run, path: Path):
@@ -156,13 +145,7 @@ def predict_image(model, image):
     # From one input, not from a list of one: Keras would warn of the difference. And not by
     # ``predict``, which builds a graph for each new shape.
     network = keras.Model(model.inputs[0], model.outputs[0])
-    return softmax(network(np.asarray(image)[None], training=False).numpy())[0]
-
-
-def softmax(logits):
-    """Logits ``(..., classes)`` to probabilities: exponentials, divided by their sum."""
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))  # the shift avoids overflow
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return softmax(network(np.asarray(image)[None], training=False).numpy()[0])
 
 
 def confident_mistakes(labels, probabilities, count=8):

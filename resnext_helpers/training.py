@@ -1,44 +1,78 @@
-"""Train a network, show how it goes, and keep what was reached."""
+"""Training with Keras' ``model.fit``: a fast first step, a live figure, a run that survives.
 
+Why a run folder of our own, and not ``BackupAndRestore``, ``ModelCheckpoint`` and ``CSVLogger``?
+Keras 3.15 was killed with SIGKILL while it wrote. Between a backup's weights and the number of
+their epoch, ``BackupAndRestore(double_checkpoint=True)`` trained one epoch twice (20 steps instead
+of 16); inside that number, it did not start again (``JSONDecodeError``). ``CSVLogger`` then lists
+an epoch twice, and after each new start ``ModelCheckpoint`` forgets which model was the best.
+"""
+
+import json
+import os
 import re
+import time
+import zipfile
+import zlib
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
+import filelock
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
+from IPython.display import display
 
-from resnext_helpers import devices, runs
-from resnext_helpers.data import Photos
-from resnext_helpers.recorder import LiveFigure, Recorder, best
-from resnext_helpers.settings import CourseError, CourseSettings
+from resnext_helpers.plots import learning_curves
+from resnext_helpers.settings import CourseError, CourseSettings, display_path
 
-__all__ = ["best", "compile_model", "make_variables", "train", "warm_up_and_cosine"]
+CHECKPOINT = "checkpoint.npz"  # there while a training is unfinished: all that it needs to go on
+HISTORY = "history.csv"  # a line an epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds
+BEST = "model.keras"
 
 
-def compile_model(model, learning_rate, label_smoothing=0.0):
-    """Choose what training minimises and how: cross-entropy, with Adam.
+@keras.saving.register_keras_serializable(package="resnext_helpers")
+class Adam(keras.optimizers.Adam):
+    """Keras' Adam with the same numbers, and a first step that takes a fraction of the time.
+
+    Keras spells Adam out in 13 small operations for each variable, and TensorFlow needs seconds to
+    build a graph of them. Here it is TensorFlow's own single operation.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        if keras.backend.backend() != "tensorflow" or self.amsgrad:
+            return super().update_step(gradient, variable, learning_rate)
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=self.beta_1**step,
+            beta2_power=self.beta_2**step,
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.cast(gradient, variable.dtype),
+        )
+
+
+def compile_model(model, learning_rate):
+    """Choose what training minimises and how (cross-entropy, Adam), ready for a quick first step.
 
     Args:
         model: a network that gives logits.
         learning_rate: a number, or a ``keras.optimizers.schedules`` schedule.
-        label_smoothing: the share of each label that all classes get in equal parts, so that the
-            network isn't driven to be quite sure (Szegedy et al., 2016, Section 7).
     """
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    if label_smoothing:  # which the sparse loss doesn't know
-        smooth = keras.losses.CategoricalCrossentropy(True, label_smoothing=label_smoothing)
-
-        def loss(labels, logits):
-            return smooth(keras.ops.one_hot(labels, logits.shape[-1]), logits)
-
-        loss.__name__ = f"cross-entropy with label smoothing of {label_smoothing}"
-
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss=loss,
+        optimizer=Adam(learning_rate),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=False,  # XLA would replace oneDNN's convolutions by slower ones
     )
+    make_variables(model)
 
 
 def make_variables(model):
@@ -69,91 +103,313 @@ def warm_up_and_cosine(peak, steps):
     )
 
 
-def train(model, photos: Photos, config: CourseSettings, run_dir: Path, report=None, replace=True):
-    """Train a compiled model, and write the run folder after each epoch.
-
-    The best weights are those with the highest validation accuracy (of equals, the lowest
-    validation loss). They are in the model at the end, and on disk from the epoch that found them.
-    A training that was cut off goes on after its last full epoch, as if nothing had happened; in
-    its first epoch, the model gets its first weights back. A finished run, or one of other
-    settings, is replaced once the first new epoch has ended.
-
-    Args:
-        model: compiled network (see ``compile_model``).
-        photos: what to train on and to validate with.
-        config: gives the number of epochs, the patience and the seed.
-        run_dir: folder for ``model.keras`` (best), ``last.keras``, ``history.csv``,
-            ``classes.json``, ``settings.json``, ``split.json`` and ``tensorboard/``; while it
-            trains, ``checkpoint.npz`` holds what is needed to go on.
-        report: called with the rows so far, a sentence, and the number of epochs; None shows a live
-            figure.
-        replace: whether it may replace an unfinished training of other settings.
-
-    Returns:
-        One dict an epoch with the keys of ``runs.COLUMNS``.
+def best(rows):
+    """The epoch whose weights are kept: the highest validation accuracy; of equals, the lowest
+    validation loss.
 
     Raises:
-        CourseError: another training is writing to the folder, or holds it unfinished and may not
-            be replaced; or the folder can't be written to; or several GPUs can't share the batches;
-            or the model was trained before, and wasn't compiled again; or no photograph of a class
-            can be read any more.
+        CourseError: no epoch has ended.
     """
-    # The order of training does not depend on what ran before.
-    keras.utils.set_random_seed(config.seed)
-    make_variables(model)
-    device_count = model.distribute_strategy.num_replicas_in_sync
-    batches = devices.share(photos, config.batch_size, device_count)
-    with runs.alone_in(run_dir):
-        recorder = Recorder(model, photos, config, run_dir, report or LiveFigure())
-        first = None
-        try:
-            recorder.take_up(replace)
-            done = len(recorder.rows)
-            if not done:
-                _refuse_trained(model)
-                first = _state(model)
-            model.fit(
-                batches,
-                validation_data=photos.validation,
-                initial_epoch=done,
-                epochs=done if recorder.has_finished() else config.epochs,
-                shuffle=False,  # the dataset does it
-                verbose=0,
-                callbacks=[recorder],
-            )
-            recorder.finish()
-        except KeyboardInterrupt:
-            epochs = len(recorder.rows)
-            print(f"Stopped by you; {epochs} full epoch{'s' if epochs != 1 else ''} kept.")
-        except tf.errors.OpError as error:
-            # The input pipeline says it in one sentence; TensorFlow hides that in many lines.
-            if said := re.search(r"CourseError: (.+)", error.message):
-                raise CourseError(said[1]) from error
-            raise
-        finally:
-            if first and not recorder.rows:
-                _give_back(first)
-        if recorder.rows:
-            recorder.bare_model.load_weights(run_dir / runs.BEST)
-    return recorder.rows
-
-
-def _refuse_trained(model):
-    steps = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
-    if steps:
+    if not rows:
         raise CourseError(
-            f"This network was trained for {steps} steps already: build and compile it again to "
-            f"train anew, or only compile it again to go on with its weights."
+            "The training was stopped before its first epoch ended, so there is nothing to see: "
+            "run the cell that builds the model, then the training cell again."
         )
+    return max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
 
 
-def _state(model):
-    """All variables that training changes, with their numbers; None where all are 0, as Adam's."""
-    variables = runs.variables(model).values()
-    numbers = ((variable, keras.ops.convert_to_numpy(variable)) for variable in variables)
-    return [(variable, array if array.any() else None) for variable, array in numbers]
+class RunFolder(keras.callbacks.Callback):
+    """Keeps a training in a folder, so that a stop, a crash or a power cut costs one epoch at most.
+
+    Give it to ``model.fit`` as the first callback, with ``initial_epoch=run.epoch``. A training of
+    the same network, settings and photographs that was cut off goes on after its last full epoch.
+    The optimizer's state goes on too, and each epoch has the order of photographs that it would
+    have had. At the end, the model has its best weights. Whatever happens, each file is an old one
+    or a new one, never half of one; a finished run is replaced once a new one's first epoch ended.
+
+    Attributes:
+        rows: one dict for each epoch so far, by the names of ``history.csv``.
+        epoch: how many epochs are done.
+
+    Args:
+        folder: for ``model.keras`` (best), ``history.csv``, ``classes.json``, ``settings.json``
+            and ``split.json``; while it trains, ``checkpoint.npz`` holds what is needed to go on.
+        model: compiled network.
+        photos: the ``data.Photos`` to train on.
+        config: ``settings.CourseSettings``.
+        replace: whether another training that is in the folder may be replaced.
+
+    Raises:
+        CourseError: another process trains in the folder; or the folder holds a training that may
+            not be replaced, or can't be written to; or the network has been trained before.
+    """
+
+    def __init__(self, folder: Path, model, photos, config: CourseSettings, replace=True):
+        super().__init__()
+        make_variables(model)
+        self.folder, self.photos, self.rows = folder, photos, []
+        # Without the optimizer, and on the same weights: a third of the size to save.
+        self._bare_model = keras.Model(model.inputs, model.outputs, name=model.name)
+        self.set_model(model)
+        self._files = {
+            "classes.json": photos.class_names,
+            "settings.json": {**asdict(config), "data_dir": str(photos.folder)},
+            "split.json": _split_by_name(photos),
+        }
+        self._training = json.loads(
+            json.dumps(
+                {  # trainings that agree in this are the same
+                    **config.without_folders(),
+                    "split": self._files["split.json"],
+                    "network": [model.name, model.count_params()],
+                    "trained weights": len(model.trainable_variables),
+                    "optimizer": _without_names(keras.optimizers.serialize(model.optimizer)),
+                },
+                default=str,
+            )
+        )
+        self._lock = filelock.FileLock(
+            folder.with_name(f".{folder.name}.lock"), timeout=0, is_singleton=True
+        )
+        with _explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock.acquire()
+            except filelock.Timeout as error:
+                raise CourseError(
+                    f"Another training is writing to {display_path(folder)}: wait until it ends, "
+                    f"stop it, or choose another run folder."
+                ) from error
+        self._take_up(replace)
+
+    @property
+    def epoch(self):
+        return len(self.rows)
+
+    def close(self):
+        """Let other processes train in the folder."""
+        self._lock.release(force=True)
+
+    def _take_up(self, replace):
+        where = display_path(self.folder)
+        path, found = self.folder / CHECKPOINT, None
+        if path.exists():
+            with _explained(path), np.load(path) as arrays:  # no pickles: a file runs no code
+                found = json.loads(str(arrays["about"]))
+                if found["training"] == self._training:
+                    kept = [arrays[f"arr_{i}"] for i, _ in enumerate(self._variables())]
+        if found and found["training"] == self._training:
+            for variable, array in zip(self._variables(), kept, strict=True):
+                variable.assign(array)
+            self._write_run(found["rows"])  # it may have been killed just before
+            print(
+                f"Found an unfinished training in {where}: {self.epoch} epochs, best validation "
+                f"accuracy {best(self.rows)['val_accuracy']:.1%}. It goes on from there."
+            )
+        elif found:
+            differ = [n for n, v in self._training.items() if found["training"].get(n) != v]
+            found = f"{where} holds an unfinished training that differs in {', '.join(differ)}"
+            if not replace:
+                raise CourseError(f"{found}: choose another run folder, or delete this one.")
+            print(f"{found}; a new one replaces it after its first epoch.")
+        elif is_finished(self.folder) and not replace:
+            raise CourseError(
+                f"{where} holds a finished training: choose another name, or delete the folder."
+            )
+        steps = int(self.model.optimizer.iterations)
+        if steps and not self.rows:
+            raise CourseError(
+                f"This network was trained for {steps} steps already: run the cell that builds and "
+                f"compiles it again to train anew."
+            )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.photos.passes.assign(epoch)
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        numbers = {name: float(logs[name]) for name in ("loss", "accuracy")}
+        numbers |= {name: float(logs[name]) for name in ("val_loss", "val_accuracy")}
+        row = {"epoch": epoch + 1, **numbers, "seconds": time.perf_counter() - self._started}
+        rows = [*self.rows, row]
+        about = np.array(json.dumps({"rows": rows, "training": self._training}))
+        arrays = map(keras.ops.convert_to_numpy, self._variables())
+        with _explained(self.folder), replacing(self.folder / CHECKPOINT) as path:
+            np.savez(path, *arrays, about=about)
+        self._write_run(rows)
+
+    def _variables(self):
+        """All numbers that training changes."""
+        return [*self.model.weights, *self.model.optimizer.variables]
+
+    def _write_run(self, rows):
+        """Bring the other files to the state of the checkpoint, which holds these epochs."""
+        with _explained(self.folder):
+            if len(rows) == 1:  # an older run ends here: without a history, it counts as none
+                (self.folder / HISTORY).unlink(missing_ok=True)
+            for name, content in self._files.items():  # the photographs may have moved
+                text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
+                with replacing(self.folder / name) as path:
+                    # A file's name may hold bytes that are no text; they come back as they were.
+                    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+            if best(rows) is rows[-1]:
+                with replacing(self.folder / BEST) as path:
+                    self._bare_model.save(path)
+            with replacing(self.folder / HISTORY) as path:
+                pd.DataFrame(rows).to_csv(path, index=False)
+        self.rows[:] = rows
+
+    def on_train_end(self, logs=None):
+        with _explained(self.folder):
+            (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        self._bare_model.load_weights(self.folder / BEST)
+        self.close()
 
 
-def _give_back(state):
-    for variable, array in state:
-        variable.assign(np.zeros(variable.shape) if array is None else array)
+class Progress(keras.callbacks.Callback):
+    """Says how a training goes: ``show`` gets the epochs so far and a sentence.
+
+    Args:
+        run: the training's ``RunFolder``, which is called before this.
+    """
+
+    SECONDS = 3  # between two calls of ``show`` within an epoch
+
+    def __init__(self, run: RunFolder):
+        super().__init__()
+        self.run = run
+
+    def show(self, rows, title):
+        raise NotImplementedError
+
+    def on_train_begin(self, logs=None):
+        self.started, self.first_step, self.before = time.perf_counter(), None, self.run.epoch
+        self._show("TensorFlow prepares the first step; this takes up to half a minute.")
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.first_step is None:
+            self.first_step = time.perf_counter() - self.started
+        elif time.perf_counter() - self.shown > self.SECONDS:
+            self._show(self._left((batch + 1) / self.params["steps"]))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._show(self._left(0))
+
+    def _left(self, share):
+        """How far it is, with this share of an epoch; without the first step's preparation."""
+        elapsed, epochs = time.perf_counter() - self.started, self.params["epochs"]
+        done = self.run.epoch + share
+        if done >= epochs or self.model.stop_training:
+            return f"{self.run.epoch} epochs, {elapsed:.0f} s"
+        left = (elapsed - self.first_step) / (done - self.before) * (epochs - done)
+        return f"Epoch {self.run.epoch + 1} of {epochs}, about {left:.0f} s left"
+
+    def _show(self, title):
+        self.shown = time.perf_counter()
+        self.show(self.run.rows, title)
+
+
+class LiveFigure(Progress):
+    """Shows the curves in a notebook, and draws them again in the same place."""
+
+    shown_at = None
+
+    def show(self, rows, title):
+        picture = learning_curves(rows, title=title, epochs=self.params["epochs"])
+        if self.shown_at is None:
+            self.shown_at = display(picture, display_id=True)
+        else:
+            self.shown_at.update(picture)
+
+
+def train(model, photos, config, folder: Path, progress=LiveFigure, replace=True):
+    """Train a compiled model: ``model.fit`` with a ``RunFolder``, and TensorBoard's log in it.
+
+    Args:
+        model, photos, config, folder, replace: as in ``RunFolder``.
+        progress: class of the callback that shows how it goes.
+
+    Returns:
+        ``RunFolder.rows``; after Ctrl-C or ■, of the epochs that ended.
+
+    Raises:
+        CourseError: as in ``RunFolder``; or no photograph of a class can be read any more.
+    """
+    run = RunFolder(folder, model, photos, config, replace)
+    log = folder / "tensorboard" / time.strftime("%Y-%m-%d-%H-%M-%S")
+    callbacks = [run, progress(run), keras.callbacks.TensorBoard(log, write_graph=False)]
+    if config.patience:
+        callbacks.append(keras.callbacks.EarlyStopping("val_accuracy", patience=config.patience))
+    try:
+        model.fit(
+            photos.train,
+            validation_data=photos.validation,
+            initial_epoch=run.epoch,
+            epochs=config.epochs,
+            shuffle=False,  # the dataset does it
+            verbose=0,
+            callbacks=callbacks,
+        )
+    except KeyboardInterrupt:
+        print(f"Stopped by you; full epochs kept: {run.epoch}.")
+    except tf.errors.OpError as error:
+        # The input pipeline says it in one sentence; TensorFlow hides that in many lines.
+        if said := re.search(r"CourseError: (.+)", error.message):
+            raise CourseError(said[1]) from error
+        raise
+    finally:
+        run.close()
+    return run.rows
+
+
+def is_finished(folder):
+    """Whether a run folder holds a training that came to its end."""
+    return (folder / HISTORY).exists() and not (folder / CHECKPOINT).exists()
+
+
+@contextmanager
+def replacing(path: Path):
+    """A path to write to, which takes the place of ``path`` at the end.
+
+    Whatever happens in between, ``path`` is the old file or the new one, never half of one.
+    """
+    temporary = path.with_name(f".new-{path.name}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())  # on the disk before it counts, should the power go
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _explained(path):
+    """Says what to do where a disk is full, a folder protected, or a file damaged."""
+    try:
+        yield
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise CourseError(
+            f"{display_path(path)} can't be used ({getattr(error, 'strerror', None) or error}). "
+            f"What was written before is whole. Make room on the disk (1 GB is enough), close the "
+            f"program that has one of its files open, delete {CHECKPOINT} if it is damaged, or "
+            f"choose a run folder in which you may write; then start again."
+        ) from error
+
+
+def _without_names(config):
+    """Keras numbers the optimizers of a process; the second one is no other for that."""
+    if not isinstance(config, dict):
+        return config
+    return {key: _without_names(value) for key, value in config.items() if key != "name"}
+
+
+def _split_by_name(photos):
+    """For each part of the split: file names, from the data folder, with the class of each."""
+    return {
+        part: {
+            photo.path.relative_to(photos.folder).as_posix(): photos.class_names[photo.label]
+            for photo in members
+        }
+        for part, members in vars(photos.split).items()
+    }

@@ -1,127 +1,104 @@
 """Training without a notebook: what it prints, what it refuses, and how it ends."""
 
-import os
-import re
-import signal
-import subprocess
-import sys
 import time
+from types import SimpleNamespace
 
+import keras
 import pytest
 from pictures import make_folder
 
 from resnext_course import __main__ as course
 from resnext_course import train
-from resnext_helpers import evaluation, runs
-from resnext_helpers.settings import PROJECT
+from resnext_helpers import evaluation, models, training
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return make_folder(tmp_path_factory.mktemp("data") / "birds", {"Finch": 5, "Owl": 5})
-
-
-SMALL = ("--image-size", "32", "--epochs", "3")
-
-
-def start(folder, runs_dir, *options, run="mine"):
-    """The command as a user types it, on small pictures."""
-    command = [sys.executable, "-m", "resnext_course", "train", "--run", run, "--data", folder]
-    return subprocess.Popen(
-        [*command, *SMALL, *options],
-        env={**os.environ, "RESNEXT_RUNS": str(runs_dir)},
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+SMALL = ["--image-size", "32", "--batch-size", "4", "--epochs", "3"]
 
 
 @pytest.fixture
-def hears_ctrl_c():
-    """Processes started in it: a shell's background job, such as these tests, may ignore Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+def command(tmp_path, monkeypatch):
+    """Runs ``train`` as a user types it, with a network of one block and a folder for its runs."""
+    folder = make_folder(tmp_path / "birds", {"Finch": 6, "Owl": 6})
+
+    def one_block(input_shape, num_classes):
+        return models.resnext(
+            input_shape, num_classes, groups=2, width_per_group=2, blocks=(1,), name="one_block"
+        )
+
+    monkeypatch.setattr(models, "ResNeXt50", one_block)
+    monkeypatch.setenv("RESNEXT_RUNS", str(tmp_path / "runs"))
+    yield lambda *more: course.main(["train", "--run", "m", "--data", str(folder), *SMALL, *more])
+    keras.mixed_precision.set_global_policy("float32")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent in another way on Windows")
-def test_it_trains_is_stopped_with_ctrl_c_and_goes_on(
-    folder, tmp_path, hears_ctrl_c, capsys, monkeypatch
-):
-    first = start(folder, tmp_path)
-    for line in first.stdout:
-        if line.startswith("epoch 1 of 3"):
-            break
-    first.send_signal(signal.SIGINT)
-    said, error = first.communicate()
-    assert first.returncode == 130, error
-    assert re.search(r"Stopped by you; \d full epochs? kept.*\nStart it again to go on", said)
+def test_it_trains_is_stopped_with_ctrl_c_and_goes_on(command, tmp_path, capsys, monkeypatch):
+    def stop(self, epoch, logs=None):
+        if self.run.epoch == 1:
+            raise KeyboardInterrupt
 
-    second = start(folder, tmp_path)
-    said, error = second.communicate()
-    assert second.returncode == 0, error
-    assert error == ""
-    assert re.search(r"10 photographs of 2 classes", said)
-    assert re.search(r"Found an unfinished training in .*mine: \d of 3 epochs", said)
-    assert re.search(r"epoch 3 of 3: loss [\d.]+, accuracy .*; validation loss", said)
-    assert re.search(r"Best epoch: \d, validation accuracy [\d.]+%", said)
-    run = evaluation.load_run(tmp_path / "mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(train.Lines, "on_epoch_begin", stop)
+        assert command() == 130
+    said = capsys.readouterr().out
+    assert "12 photographs of 2 classes" in said
+    assert "epoch 1 of 3" in said and "epoch 2 of 3" not in said
+    assert "Start it again to go on" in said
+
+    assert command() == 0
+    said = capsys.readouterr().out
+    assert "Found an unfinished training" in said
+    assert "epoch 1 of 3" not in said and "epoch 3 of 3" in said
+    assert "Best epoch: " in said
+    run = evaluation.load_run(tmp_path / "runs" / "m")
     assert [row["epoch"] for row in run.history] == [1, 2, 3]
-    assert run.model.name == "resnext50_32x4d"
+    assert run.model.name == "one_block"
 
-    monkeypatch.setenv("RESNEXT_RUNS", str(tmp_path))
-    assert course.main(["train", "--run", "mine", "--data", str(folder), *SMALL]) == 2
-    assert "mine holds a finished training: choose another name" in capsys.readouterr().err
+    assert command() == 2
+    assert "holds a finished training" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--run", "../mine"], "--run is '../mine': give the name of a folder"),
-        (["--run", "m", "--epochs", "0"], "--epochs is 0: give 1 or more"),
-        (["--run", "m", "--image-size", "16"], "--image-size is 16: give 32 or more"),
-        (["--run", "m", "--data", "nowhere"], "nowhere"),
+        (["--epochs", "0"], "--epochs is 0: give 1 or more"),
+        (["--image-size", "16"], "--image-size is 16: give 32 or more"),
+        (["--data", "nowhere"], "nowhere"),
     ],
 )
-def test_what_cannot_be_trained_is_said_in_one_sentence(options, said, capsys, monkeypatch):
-    assert course.main(["train", *options]) == 2
+def test_what_cannot_be_trained_is_said_in_one_sentence(command, options, said, capsys):
+    assert command(*options) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
 
 
-def test_the_command_line_changes_the_profile(tmp_path):
-    options = course._parser().parse_args(
-        ["train", "--run", "m", "--patience", "2", "--data", str(tmp_path), "--seed", "0"]
-    )
-    config = train.chosen_settings(options)
+def test_the_command_line_changes_the_profile(monkeypatch):
+    seen = []
+
+    def look(config, **options):
+        seen.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.data, "load", look)
+    assert course.main(["train", "--run", "new", "--patience", "2", "--seed", "0"]) == 130
+    config = seen[0]
     assert (config.profile, config.image_size, config.epochs) == ("full", 224, 10)
-    assert (config.patience, config.seed, config.data_dir) == (2, 0, tmp_path)
+    assert (config.patience, config.seed) == (2, 0)
 
 
-def test_an_unfinished_run_is_no_finished_one(tmp_path):
-    (tmp_path / "m").mkdir()
-    (tmp_path / "m" / runs.HISTORY).touch()
-    (tmp_path / "m" / runs.CHECKPOINT).touch()
-    assert train.run_folder(tmp_path, "m") == tmp_path / "m"
+def test_in_a_long_epoch_a_line_comes_now_and_then(capsys, monkeypatch, tmp_path):
+    class Run(training.RunFolder):
+        def __init__(self):
+            self.rows = []
 
-
-def test_lines_come_with_each_epoch_and_now_and_then(capsys, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    lines = train.Lines()
-    row = dict.fromkeys(runs.COLUMNS, 1.0) | {"epoch": 1}
-    lines([], "prepares", 2)
-    now[0] += train.SILENCE - 1
-    lines([], "too early", 2)
-    now[0] += 2
-    lines([], "half a minute later", 2)
-    lines([row], "after the epoch", 2)
-    lines([row], "too early again", 2)
-    said = capsys.readouterr().out
-    assert [line for line in said.splitlines() if not line.startswith("epoch 1 of 2: loss")] == [
-        "prepares",
-        "half a minute later",
-        "after the epoch",
-    ]
-    assert said.count("epoch 1 of 2: loss 1.000, accuracy 100.0%") == 1
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    lines = train.Lines(Run())
+    lines.set_params({"epochs": 2, "steps": 100})
+    lines.set_model(SimpleNamespace(stop_training=False))
+    lines.on_train_begin()
+    for batch, seconds in enumerate([1, 10, 10, 11, 10]):
+        now[0] += seconds
+        lines.on_train_batch_end(batch)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2
+    assert "Epoch 1 of 2" in said[1]

@@ -1,72 +1,129 @@
-"""Training: what is kept, what is written, and what the learner sees meanwhile."""
+"""Training: a quick first step, what is kept, what the learner sees, and what a kill costs."""
 
-import csv
 import dataclasses
+import errno
+import functools
 import json
+import shutil
+from pathlib import Path
 
+import filelock
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
+from pictures import make_folder
 
-from resnext_helpers import recorder, runs, training
-from resnext_helpers.data import Photos, Split
-from resnext_helpers.report import Photo, Report
+from resnext_helpers import data, layers, training
 from resnext_helpers.settings import PROFILES, CourseError
 
-CONFIG = dataclasses.replace(PROFILES["sample"], image_size=8, batch_size=4, epochs=3)
+CONFIG = dataclasses.replace(PROFILES["sample"], image_size=32, batch_size=4, epochs=3)
 
 
-@pytest.fixture
-def birds(tmp_path):
-    """Eight pictures of two classes, bright and dark, that one layer can tell apart."""
-    folder = tmp_path / "birds 鸟"
-    names = [f"{name}/{i}.jpg" for name in ("bright", "dark") for i in range(4)]
-    photos = [Photo(folder / name, int(name.startswith("dark"))) for name in names]
+class Silent(training.Progress):
+    def show(self, rows, title):
+        pass
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends a training in the middle of an epoch, as the ■ button does."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.epoch and batch == 1:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_folder(tmp_path_factory.mktemp("data") / "birds 鸟", {"Finch": 6, "Owl": 6})
+
+
+def network(extra=()):
+    """A new small network, as a fresh start of the process would make it."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((32, 32, 3))
+    x = layers.GroupedConv2D(3, 8, groups=3, strides=8)(inputs)
+    x = keras.layers.BatchNormalization()(x)
+    for layer in extra:
+        x = layer(x)
+    x = keras.layers.Flatten()(x)
+    return keras.Model(inputs, keras.layers.Dense(2, name="fc")(x), name="small")
+
+
+def train(folder, run_dir, *others, config=CONFIG, rate=1e-2, model=None, **options):
+    """Trains a new network, or this one; ``others`` are further callbacks."""
+    photos = data.load(dataclasses.replace(config, data_dir=folder), progress=False)
+    next(iter(photos.train))  # a learner looks at a batch first: the order must not follow from it
+    if model is None:
+        model = network()
+        schedule = training.warm_up_and_cosine(rate, config.epochs * len(photos.train))
+        training.compile_model(model, schedule)
+    fit = model.fit
+    model.fit = lambda *a, callbacks, **k: fit(*a, callbacks=[*callbacks, *others], **k)
+    try:
+        options.setdefault("progress", Silent)
+        return training.train(model, photos, config, run_dir, **options), model
+    finally:
+        model.fit = fit
+
+
+@pytest.fixture(scope="module")
+def alone(folder, tmp_path_factory):
+    """A training that nothing disturbed: its folder, its rows, its network."""
+    run_dir = tmp_path_factory.mktemp("runs") / "alone"
+    return run_dir, *train(folder, run_dir)
+
+
+def numbers(rows):
+    """The rows without what differs in each run."""
+    return pd.DataFrame(rows).drop(columns="seconds").to_numpy()
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def assert_same_run(run_dir, rows, alone):
+    alone_dir, alone_rows, _ = alone
+    np.testing.assert_allclose(numbers(rows), numbers(alone_rows), rtol=1e-4)
+    np.testing.assert_array_equal(pd.read_csv(run_dir / "history.csv")["epoch"], [1, 2, 3])
+    kept, wanted = (keras.saving.load_model(f / "model.keras") for f in (run_dir, alone_dir))
+    for one, other in zip(kept.get_weights(), wanted.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_adam_takes_the_same_steps_as_keras_in_one_operation_a_variable():
+    def descend(optimizer, variables):
+        optimizer.apply([x * x - 1 for x in variables], variables)
+
     rng = np.random.default_rng(0)
-    images = rng.normal(size=(8, 8, 8, 3)) + np.repeat([1.0, -1.0], 4)[:, None, None, None]
-    dataset = tf.data.Dataset.from_tensor_slices(
-        (images.astype("float32"), np.repeat([0, 1], 4).astype("int32"))
-    )
-    return Photos(
-        folder,
-        "pictures of the test",
-        Report(folder, ["bright", "dark"], photos, []),
-        ["bright", "dark"],
-        Split(photos[:3] + photos[4:7], [photos[3], photos[7]]),
-        dataset.batch(4),
-        dataset.batch(4),
-    )
+    start = [rng.normal(size=(3, 4)), rng.normal(size=4)]
+    ends, operations = [], []
+    for adam in (training.Adam, keras.optimizers.Adam):
+        optimizer = adam(keras.optimizers.schedules.CosineDecay(0.1, 8), beta_1=0.8, epsilon=1e-3)
+        variables = [keras.Variable(array.astype("float32")) for array in start]
+        optimizer.build(variables)
+        step = tf.function(functools.partial(descend, optimizer, variables)).get_concrete_function()
+        for _ in range(6):
+            step()
+        operations.append([operation.type for operation in step.graph.get_operations()])
+        ends.append([np.asarray(v) for v in (*variables, *optimizer.variables)])
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)  # a float32 has 7 digits
+    assert not np.allclose(ends[0][0], start[0])
+    assert operations[0].count("ResourceApplyAdam") == 2
+    assert len(operations[0]) < len(operations[1])
 
 
-@pytest.fixture
-def model():
-    keras.utils.set_random_seed(0)
-    network = keras.Sequential(
-        [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2, name="fc")]
-    )
-    training.compile_model(network, 1e-2)
-    return network
-
-
-def test_the_run_folder_holds_what_the_run_was(birds, model, tmp_path):
-    rows = training.train(model, birds, CONFIG, tmp_path / "run")
-
-    names = {path.name for path in (tmp_path / "run").iterdir()}
-    described = {"classes.json", "settings.json", "split.json"}
-    assert names == {"model.keras", "last.keras", "history.csv", "tensorboard", *described}
-    with (tmp_path / "run" / "history.csv").open(newline="") as file:
-        written = list(csv.DictReader(file))
-    assert [int(row["epoch"]) for row in written] == [1, 2, 3]
-    assert [float(row["loss"]) for row in written] == [row["loss"] for row in rows]
-    split = json.loads((tmp_path / "run" / "split.json").read_text("utf-8"))
-    assert split["validation"] == {"bright/3.jpg": "bright", "dark/3.jpg": "dark"}
-    assert len(split["train"]) == 6
-    settings = json.loads((tmp_path / "run" / "settings.json").read_text("utf-8"))
-    assert (settings["image_size"], settings["data_dir"]) == (8, str(birds.folder))
-
-
-def test_tensorflow_builds_the_training_graph_once(birds, tmp_path):
+def test_tensorflow_builds_the_training_graph_once(folder, tmp_path):
     built = []
 
     class Counter(keras.layers.Layer):
@@ -75,96 +132,10 @@ def test_tensorflow_builds_the_training_graph_once(birds, tmp_path):
                 built.append(1)
             return inputs
 
-    inputs = keras.Input((8, 8, 3))
-    logits = keras.layers.Dense(2)(keras.layers.Flatten()(Counter()(inputs)))
-    network = keras.Model(inputs, logits)
-    training.compile_model(network, 1e-2)
-    training.train(network, birds, CONFIG, tmp_path)
+    model = network([Counter()])
+    training.compile_model(model, 1e-2)
+    train(folder, tmp_path, model=model, config=dataclasses.replace(CONFIG, epochs=1))
     assert len(built) == 1
-
-
-def test_training_learns(birds, model, tmp_path):
-    rows = training.train(model, birds, CONFIG, tmp_path)
-    assert rows[-1]["loss"] < rows[0]["loss"]
-
-
-def test_the_best_weights_are_kept_and_not_the_last(birds, model, tmp_path):
-    weights_by_epoch = []
-
-    class GetWorse(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 1:  # from the second epoch on, everything is wrong
-                self.model.optimizer.learning_rate = 0.0
-                self.model.set_weights([-10 * w for w in self.model.get_weights()])
-
-        def on_epoch_end(self, epoch, logs=None):
-            weights_by_epoch.append(self.model.get_weights())
-
-    fit = model.fit
-    model.fit = lambda *a, callbacks, **k: fit(*a, callbacks=[GetWorse(), *callbacks], **k)
-    rows = training.train(model, birds, CONFIG, tmp_path)
-
-    assert training.best(rows)["epoch"] == 1
-    for kept, first, last in zip(model.get_weights(), *weights_by_epoch[::2], strict=True):
-        np.testing.assert_array_equal(kept, first)
-        assert not np.allclose(kept, last)
-    on_disk = keras.saving.load_model(tmp_path / "model.keras").get_weights()
-    np.testing.assert_array_equal(on_disk[0], weights_by_epoch[0][0])
-
-
-def test_of_equal_accuracies_the_lower_loss_is_better():
-    rows = [
-        {"epoch": 1, "val_accuracy": 0.9, "val_loss": 0.5},
-        {"epoch": 2, "val_accuracy": 0.9, "val_loss": 0.4},
-        {"epoch": 3, "val_accuracy": 0.8, "val_loss": 0.1},
-    ]
-    assert training.best(rows)["epoch"] == 2
-
-
-def test_stopping_keeps_the_epochs_that_ended(birds, model, tmp_path, capsys):
-    class Stop(keras.callbacks.Callback):
-        def on_train_batch_begin(self, batch, logs=None):
-            if self.model.optimizer.iterations >= 3:  # in the second epoch
-                raise KeyboardInterrupt
-
-    fit = model.fit
-    model.fit = lambda *a, callbacks, **k: fit(*a, callbacks=[*callbacks, Stop()], **k)
-    rows = training.train(model, birds, CONFIG, tmp_path)
-
-    assert [row["epoch"] for row in rows] == [1]
-    assert "Stopped by you; 1 full epoch" in capsys.readouterr().out
-    assert (tmp_path / "model.keras").is_file()
-
-
-def test_the_figure_is_updated_after_each_epoch(birds, model, tmp_path, monkeypatch):
-    shown = []
-
-    class Handle:
-        def update(self, picture):
-            shown.append(picture)
-
-    def display(picture, display_id):
-        shown.append(picture)
-        return Handle()
-
-    monkeypatch.setattr(recorder, "display", display)
-    rows = training.train(model, birds, CONFIG, tmp_path)
-
-    assert [len(picture.data["loss"]) for picture in shown] == [0, 1, 2, 3]
-    assert shown[-1].data["val_accuracy"] == [row["val_accuracy"] for row in rows]
-    assert "prepares the first step" in shown[0].alt
-    assert "Epoch 2 of 3, about" in shown[1].alt
-    assert "3 epochs in" in shown[-1].alt
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "history.csv"
-    path.write_text("old")
-    with pytest.raises(OSError, match="disk full"), runs.replacing(path) as temporary:
-        temporary.write_text("ne")
-        raise OSError("disk full")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_warm_up_and_cosine():
@@ -175,34 +146,247 @@ def test_warm_up_and_cosine():
     assert max(rates) == pytest.approx(1e-3)
     assert rates[55] == pytest.approx(0.5e-3, rel=0.01)
     assert rates[100] == pytest.approx(0, abs=1e-9)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
-def contents(folder):
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def test_the_run_folder_holds_what_the_run_was(folder, alone):
+    run_dir, rows, _ = alone
+    described = {"classes.json", "settings.json", "split.json"}
+    names = {path.name for path in run_dir.iterdir()}
+    assert names == {"model.keras", "history.csv", "tensorboard", *described}
+    written = pd.read_csv(run_dir / "history.csv").to_dict("records")
+    assert [row["epoch"] for row in written] == [1, 2, 3]
+    assert [row["val_loss"] for row in written] == [row["val_loss"] for row in rows]
+    split = json.loads((run_dir / "split.json").read_text("utf-8"))
+    assert sorted(set(split["validation"].values())) == ["Finch", "Owl"]
+    assert not split["validation"].keys() & split["train"].keys()
+    settings = json.loads((run_dir / "settings.json").read_text("utf-8"))
+    assert (settings["image_size"], settings["data_dir"]) == (32, str(folder))
+    assert list((run_dir / "tensorboard").rglob("events*"))
 
 
-def stop_in_the_first_epoch(model):
-    class Stop(keras.callbacks.Callback):
-        def on_train_batch_begin(self, batch, logs=None):
-            raise KeyboardInterrupt
+def test_the_best_weights_are_kept_and_not_the_last(folder, tmp_path):
+    by_epoch = []
 
-    fit = model.fit
-    model.fit = lambda *a, callbacks, **k: fit(*a, callbacks=[*callbacks, Stop()], **k)
+    class GetWorse(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:  # from the second epoch on, everything is wrong
+                self.model.set_weights([-1000 * w for w in self.model.get_weights()])
+
+        def on_epoch_end(self, epoch, logs=None):
+            by_epoch.append(self.model.get_weights())
+
+    rows, model = train(folder, tmp_path, GetWorse(), rate=0.0)
+    assert training.best(rows)["epoch"] == 1
+    on_disk = keras.saving.load_model(tmp_path / "model.keras").get_weights()
+    for kept, disk, first in zip(model.get_weights(), on_disk, by_epoch[0], strict=True):
+        np.testing.assert_array_equal(kept, first)
+        np.testing.assert_array_equal(disk, first)
+    assert not np.allclose(by_epoch[2][0], by_epoch[0][0])
 
 
-def test_a_training_stopped_at_once_leaves_the_older_run_whole(birds, model, tmp_path):
-    training.train(model, birds, CONFIG, tmp_path)
-    before = contents(tmp_path)
-    other = dataclasses.replace(birds, class_names=["light", "shade"])
-    training.compile_model(model, 1e-2)
-    stop_in_the_first_epoch(model)
-
-    assert training.train(model, other, CONFIG, tmp_path) == []
-
-    assert contents(tmp_path) == before
-
-
-def test_no_epoch_is_no_best_epoch():
-    with pytest.raises(CourseError, match="run the training cell again"):
+def test_of_equal_accuracies_the_lower_loss_is_better():
+    rows = [
+        {"epoch": 1, "val_accuracy": 0.9, "val_loss": 0.5},
+        {"epoch": 2, "val_accuracy": 0.9, "val_loss": 0.4},
+        {"epoch": 3, "val_accuracy": 0.8, "val_loss": 0.1},
+    ]
+    assert training.best(rows)["epoch"] == 2
+    with pytest.raises(CourseError, match="training cell again"):
         training.best([])
+
+
+@pytest.mark.parametrize("stops", [[1], [1, 2, 2]])
+def test_after_a_stop_it_ends_like_the_one_that_was_left_alone(
+    folder, alone, tmp_path, stops, capsys
+):
+    for epoch in stops:
+        kept, _ = train(folder, tmp_path / "run", Stop(epoch))
+        np.testing.assert_allclose(numbers(kept), numbers(alone[1][:epoch]), rtol=1e-4)
+    resumed, model = train(folder, tmp_path / "run")
+    assert_same_run(tmp_path / "run", resumed, alone)
+    for one, other in zip(model.get_weights(), alone[2].get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    assert f"{max(stops)} epochs" in capsys.readouterr().out.splitlines()[-1]
+    assert not (tmp_path / "run" / training.CHECKPOINT).exists()
+
+
+class Killed(BaseException):
+    """Nothing catches it."""
+
+
+def half_written(original, at):
+    """Like ``original``, but its call number ``at`` dies in the middle of its file."""
+    calls = []
+
+    def write(*arguments, **named):
+        original(*arguments, **named)
+        calls.append(1)
+        if len(calls) == at:
+            path = next(Path(a) for a in arguments if isinstance(a, str | Path))
+            path.write_bytes(path.read_bytes()[:100])
+            raise Killed
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "file"),
+    [
+        (np, "savez", training.CHECKPOINT),
+        (keras.Model, "save", training.BEST),
+        (pd.DataFrame, "to_csv", training.HISTORY),
+    ],
+)
+def test_killed_in_the_middle_of_a_file_the_old_one_is_whole(
+    folder, alone, tmp_path, place, name, file, monkeypatch
+):
+    run_dir, before = tmp_path / "run", []
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            before.append((run_dir / file).read_bytes())
+
+    # Every epoch is the best one, so that each file is written after each.
+    monkeypatch.setattr(training, "best", lambda rows: rows[-1])
+    monkeypatch.setattr(place, name, half_written(getattr(place, name), at=2))
+    with pytest.raises(Killed):
+        train(folder, run_dir, Look())
+    monkeypatch.undo()
+    assert (run_dir / file).read_bytes() == before[-1]
+    assert len(before) == 1
+    resumed, _ = train(folder, run_dir)
+    np.testing.assert_allclose(numbers(resumed), numbers(alone[1]), rtol=1e-4)
+    assert pd.read_csv(run_dir / "history.csv")["epoch"].tolist() == [1, 2, 3]
+
+
+def test_a_file_is_replaced_at_once_and_not_copied(tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_text("old")
+    with training.replacing(path) as temporary:
+        temporary.write_text("new")
+        written = temporary.stat().st_ino
+        assert path.read_text() == "old"
+    assert (path.read_text(), path.stat().st_ino) == ("new", written)
+
+
+def test_a_full_disk_ends_it_with_one_sentence_and_loses_nothing(
+    folder, alone, tmp_path, monkeypatch
+):
+    def fail(*arguments, **named):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    train(folder, tmp_path / "run", Stop(2))
+    monkeypatch.setattr(np, "savez", fail)
+    with pytest.raises(CourseError, match=r"run can't be used \(No space left"):
+        train(folder, tmp_path / "run")
+    monkeypatch.undo()
+    resumed, _ = train(folder, tmp_path / "run")
+    assert_same_run(tmp_path / "run", resumed, alone)
+
+
+def test_another_training_is_not_taken_up(folder, tmp_path, capsys):
+    run_dir = tmp_path / "run"
+    train(folder, run_dir, Stop(2))
+    before = contents(run_dir)
+    other = dataclasses.replace(CONFIG, batch_size=3)
+    frozen = network()
+    frozen.layers[1].trainable = False
+    training.compile_model(frozen, training.warm_up_and_cosine(1e-2, 9))
+    birds = make_folder(tmp_path / "birds", {"Finch": 6, "Wren": 6})
+    for differs, photos, options in (
+        ("optimizer", folder, {"rate": 1e-3}),
+        ("batch_size", folder, {"config": other}),
+        ("trained weights", folder, {"model": frozen}),
+        ("split", birds, {}),
+    ):
+        with pytest.raises(CourseError, match=f"differs in .*{differs}.*choose another"):
+            train(photos, run_dir, replace=False, **options)
+    kept, _ = train(folder, run_dir, Stop(0), rate=1e-3)  # no epoch ends
+    assert kept == []
+    assert contents(run_dir).items() >= before.items()
+    rows, _ = train(folder, run_dir, rate=1e-3)
+    assert len(rows) == 3
+    assert "differs in optimizer; a new one replaces it" in capsys.readouterr().out
+
+
+def test_a_finished_run_is_replaced_only_after_an_epoch(folder, alone, tmp_path):
+    run_dir = shutil.copytree(alone[0], tmp_path / "run")
+    with pytest.raises(CourseError, match="finished"):
+        train(folder, run_dir, replace=False)
+    before = contents(run_dir)
+    train(folder, run_dir, Stop(0))
+    assert contents(run_dir).items() >= before.items()
+    train(folder, run_dir, Stop(1), rate=1e-3)
+    assert pd.read_csv(run_dir / "history.csv")["epoch"].tolist() == [1]
+
+
+def test_a_trained_network_is_not_trained_on_by_accident(folder, alone, tmp_path):
+    with pytest.raises(CourseError, match=r"trained for \d+ steps"):
+        train(folder, tmp_path / "run", model=alone[2])
+
+
+def test_two_trainings_do_not_share_a_folder(folder, tmp_path):
+    with (
+        filelock.FileLock(tmp_path / ".run.lock"),
+        pytest.raises(CourseError, match="Another training"),
+    ):
+        train(folder, tmp_path / "run")
+    train(folder, tmp_path / "run", Stop(0))
+    filelock.FileLock(tmp_path / ".run.lock", timeout=0).acquire()  # it has been let go
+
+
+def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(folder, tmp_path):
+    run_dir = tmp_path / "run"
+    train(folder, run_dir, Stop(2))
+    sound = (run_dir / training.CHECKPOINT).read_bytes()
+    middle = len(sound) // 2  # where the numbers are
+    flipped = sound[:middle] + bytes([sound[middle] ^ 1]) + sound[middle + 1 :]
+    for content in (b"", b"no archive", sound[:-1000], flipped):
+        (run_dir / training.CHECKPOINT).write_bytes(content)
+        before = contents(run_dir)
+        with pytest.raises(CourseError, match=r"checkpoint.npz can't be used"):
+            train(folder, run_dir)
+        assert contents(run_dir) == before
+
+
+def test_patience_stops_early(folder, tmp_path):
+    lazy = dataclasses.replace(CONFIG, epochs=20, patience=2)
+    rows, _ = train(folder, tmp_path, config=lazy, rate=0.0)  # nothing gets better
+    assert len(rows) < 20
+
+
+def test_a_class_that_went_away_is_said_in_one_sentence(folder, tmp_path):
+    moved = shutil.copytree(folder, tmp_path / "moved")
+
+    class TakeAway(Silent):
+        def on_train_begin(self, logs=None):
+            super().on_train_begin()
+            shutil.rmtree(moved / "Owl")
+
+    with pytest.raises(CourseError, match=r"^No photograph of 'Owl'"):
+        train(moved, tmp_path / "run", progress=TakeAway)
+
+
+def test_the_figure_goes_on_with_the_curves_of_a_resumed_training(
+    folder, alone, tmp_path, monkeypatch
+):
+    shown = []
+
+    class Handle:
+        def update(self, picture):
+            shown.append(picture)
+
+    def display(picture, display_id):
+        shown.append(picture)
+        return Handle()
+
+    monkeypatch.setattr(training, "display", display)
+    train(folder, tmp_path / "run", Stop(1), progress=training.LiveFigure)
+    rows, _ = train(folder, tmp_path / "run", progress=training.LiveFigure)
+    assert [len(picture.data["loss"]) for picture in shown] == [0, 1, 1, 2, 3]
+    assert shown[-1].data["val_accuracy"] == [row["val_accuracy"] for row in rows]
+    titles = [picture.alt for picture in shown]
+    assert "prepares the first step" in titles[0]
+    assert "Epoch 2 of 3, about" in titles[1]
+    assert "Epoch 3 of 3" in titles[3]
+    assert "3 epochs" in titles[4]
