@@ -15,9 +15,9 @@ With many photographs and large batches, training it as well may be better.
 import keras
 
 from resnext_helpers.settings import CourseError
-from resnext_helpers.torch_weights import HEAD
 from resnext_helpers.training import compile_model, make_variables
 
+HEAD = "fc"  # the last layer, whose size depends on the number of classes
 HEAD_RATE = 1e-3  # Adam's usual learning rate: the head starts from chance
 RATE = HEAD_RATE / 10  # large steps would undo what the other layers know
 

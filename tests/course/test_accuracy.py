@@ -12,7 +12,7 @@ from PIL import Image
 
 from resnext_course import comparison
 from resnext_helpers import counting, data, models, settings
-from resnext_helpers.batch_norm import BatchNorm
+from resnext_helpers.layers import BatchNorm
 
 # isort: split
 import keras

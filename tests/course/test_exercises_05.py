@@ -7,7 +7,7 @@ import pytest
 
 from resnext_course import exercises
 from resnext_course.exercises import _classifier_exercise, _stack_exercises
-from resnext_helpers import blocks, counting, models
+from resnext_helpers import counting, models
 
 
 def verdict(capsys, name, answer):

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from resnext_helpers import counting, data, evaluation, fine_tuning, models, training
 from resnext_helpers.settings import PROFILES, CourseError
-from resnext_helpers.torch_weights import to_torch_layout, torchvision_names
+from resnext_helpers.models import to_torch_layout, torchvision_names
 
 OLD_CLASSES, NEW_CLASSES, FEATURES = 7, 3, 512
 
