@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
+from benchmarks.parity_case import to_torch_layout
 from resnext_helpers import counting, data, evaluation, fine_tuning, models, training
+from resnext_helpers.models import torchvision_names
 from resnext_helpers.settings import PROFILES, CourseError
-from resnext_helpers.models import to_torch_layout, torchvision_names
 
 OLD_CLASSES, NEW_CLASSES, FEATURES = 7, 3, 512
 
