@@ -56,4 +56,4 @@ if __name__ == "__main__":
             print(
                 f"{keras.backend.backend()}, {name}: {error:.0e}", "ok" if error < 1e-3 else "BAD"
             )
-        raise SystemExit(max(errors.values()) >= 1e-3)
+        raise SystemExit(int(max(errors.values()) >= 1e-3))
