@@ -72,7 +72,7 @@ class GroupedConv2D(keras.layers.Conv2D):
         way, strides = self.implementation, self.strides
         if way == "auto":
             way = "native" if _native_trains(self.compute_dtype) else "merged"
-        if self.kernel_size == (1, 1):
+        if self.kernel_size == (1, 1) and strides != (1, 1):
             # A 1×1 kernel sees one pixel in each stride, so the others can go first. They must:
             # oneDNN's filter gradient for few channels would write outside its memory.
             inputs, strides = inputs[:, :: strides[0], :: strides[1]], (1, 1)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from resnext_helpers import layers
@@ -148,6 +148,10 @@ def assert_right(case, layer, wrap=lambda step: step, dtype="float32"):
         np.testing.assert_array_equal(tf.cast(ours, "float64"), right, err_msg=what)
 
 
+# Merged: two full blocks as in ResNeXt, blocks that can't be full, groups wider than a block.
+@example(Case(2, (4, 5), 16, 4, 4, (3, 3), 1, "same"), "merged", "float32", tf.function)
+@example(Case(1, (4, 5), 6, 8, 2, (1, 3), 2, "valid"), "merged", "float32", tf.function)
+@example(Case(1, (3, 4), 2, 33, 2, (1, 1), 1, "valid"), "merged", "float32", tf.function)
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(
     cases(),
