@@ -14,7 +14,7 @@ from tables import table  # noqa: E402
 from resnext_course import comparison, intervals  # noqa: E402
 from resnext_course.comparison import TABLE_2  # noqa: E402
 from resnext_course.figures import comparison_diagrams  # noqa: E402
-from resnext_helpers.batch_norm import BatchNorm  # noqa: E402
+from resnext_helpers.layers import BatchNorm  # noqa: E402
 
 # isort: split
 import keras  # noqa: E402 (after resnext_helpers, so that TensorFlow starts as set up)

@@ -21,9 +21,9 @@ EPSILON = 1.001e-5
 class LastGroupConv2D(GroupedConv2D):
     """What the late-bound loop computes: every group's kernels read the last group's channels."""
 
-    def call(self, inputs):
+    def convolution_op(self, inputs, kernel):
         width = inputs.shape[-1] // self.groups
-        return self._convolve(inputs[..., -width:], self.kernel)
+        return layers.Conv2D.convolution_op(self, inputs[..., -width:], kernel)
 
 
 def grouped_convolution_block(x, strides, groups, g_channels, as_written):

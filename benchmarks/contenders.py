@@ -65,10 +65,9 @@ class KerasGroups(Course):
         import keras
 
         from resnext_helpers import layers, models
-        from resnext_helpers.batch_norm import BatchNorm
 
         def plain(layer):
-            if isinstance(layer, BatchNorm):
+            if isinstance(layer, layers.BatchNorm):
                 return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=layer.name)
             if isinstance(layer, layers.GroupedConv2D):
                 return self.grouped_convolution(keras, layer)

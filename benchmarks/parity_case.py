@@ -1,8 +1,8 @@
 """What both sides of the parity check share: weights, pictures, and the answers of the course.
 
-Nothing here needs PyTorch, so ``tests/helpers/test_parity.py`` uses it too. The numbers come from NumPy's
-``RandomState``, whose stream never changes: PyTorch's answers to them can be recorded once, as a
-few sums each, and compared for years.
+Nothing here needs PyTorch, so ``tests/helpers/test_parity.py`` uses it too. The numbers come from
+NumPy's ``RandomState``, whose stream never changes: PyTorch's answers to them can be recorded once,
+as a few sums each, and compared for years.
 """
 
 import contextlib
@@ -16,11 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from resnext_helpers.torch_weights import (
-    load_torchvision_weights,
-    to_torch_layout,
-    torchvision_names,
-)
+from resnext_helpers.models import load_torchvision_weights, torchvision_names
 
 CLASSES = 10
 BATCH = 4
@@ -80,6 +76,11 @@ def torch_shapes(model: keras.Model) -> dict[str, tuple]:
         name: to_torch_layout(np.broadcast_to(0, variable.shape)).shape
         for name, variable in torchvision_names(model).items()
     }
+
+
+def to_torch_layout(array: np.ndarray) -> np.ndarray:
+    """A weight of Keras as PyTorch arranges it: filters, then channels, first."""
+    return array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
 
 
 def keras_answers(model: keras.Model, state_dict: Mapping, size: int) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ right answer passes, however it is written.
 import keras
 
 from resnext_course.exercises._exercise import Exercise, is_number
-from resnext_helpers import blocks, counting
+from resnext_helpers import counting, models
 from resnext_helpers.counting import conv_macs
 
 # blocks, channels that enter, channels that leave, channels inside, groups, size of the map, stride
@@ -169,7 +169,7 @@ def _wrong_shape(asked, model, convolutions, number_of_blocks, strides):
         return f"{asked}, a later block strides. The first should: so the others work on less."
     inputs = keras.Input((32, 32, 8))
     reference = keras.Model(
-        inputs, blocks.stack(inputs, number_of_blocks, **FORM, strides=strides, name="right")
+        inputs, models.stack(inputs, number_of_blocks, **FORM, strides=strides, name="right")
     )
     have, want = map(counting.trainable_parameters, (model, reference))
     if have != want:

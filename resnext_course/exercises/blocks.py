@@ -12,7 +12,6 @@ from resnext_course.figures.block_diagrams import convolutions
 from resnext_helpers import models
 from resnext_helpers.counting import template_block_parameters, width_at_equal_price
 
-TABLE_2 = {1: 64, 2: 40, 4: 24, 8: 14, 32: 4}  # cardinality: width of a group (Xie et al., 2017)
 _RESNET_WEIGHTS = template_block_parameters(1, 64)
 
 
@@ -72,7 +71,7 @@ def _block(width, groups):
 def _width_wrong(answer):
     if not callable(answer):
         return "The answer is a function: give its name, without brackets."
-    for cardinality in (*TABLE_2, 16, 64):
+    for cardinality in (*models.TABLE_2, 16, 64):
         try:
             width = answer(cardinality)
         except Exception as error:

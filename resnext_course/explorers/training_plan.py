@@ -158,7 +158,7 @@ def _kept_numbers(image_size, depth):
     """Numbers kept for the way back, for one picture: behind each convolution, and behind the batch
     norm and the ReLU that follow it."""
     convolutions = counting.network_convolutions(models.BLOCKS[depth], GROUPS, WIDTH, image_size)
-    return 2 * sum(c.out_channels * c.output_size**2 for c in convolutions)
+    return 2 * sum(channels * side**2 for _, channels, _, side, _ in convolutions)
 
 
 def _check(image_size, batch_size, photographs):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from resnext_course import comparison
 from resnext_helpers import counting, data, models, settings
-from resnext_helpers.batch_norm import BatchNorm
+from resnext_helpers.layers import BatchNorm
 
 # isort: split
 import keras
@@ -113,17 +113,20 @@ def as_made(model, *kinds):
 def copy_weights(own, ours):
     """From the article's network to ours: the kernels of its branches lie side by side in one."""
     branches = [one for one in as_made(own, layers.Conv2D) if one.kernel_size == (3, 3)]
-    others = [one for one in as_made(own, layers.Conv2D) if one.kernel_size != (3, 3)]
+
+    def others(model):
+        return [one for one in as_made(model, layers.Conv2D) if one.kernel_size != (3, 3)]
+
     grouped = as_made(ours, article.GroupedConv2D)
     assert len(branches) == 4 * len(grouped)
     for i, layer in enumerate(grouped):
         kernels = [branch.kernel for branch in branches[4 * i : 4 * i + 4]]
         layer.kernel.assign(np.concatenate(kernels, axis=-1))
-    norms, dense = as_made(own, layers.BatchNormalization), as_made(own, layers.Dense)
-    to = [as_made(ours, kind) for kind in (layers.Conv2D, layers.BatchNormalization, layers.Dense)]
-    for own_layers, our_layers in zip((others, norms, dense), to, strict=True):
-        for one, other in zip(own_layers, our_layers, strict=True):
-            other.set_weights(one.get_weights())
+    pairs = list(zip(others(own), others(ours), strict=True))
+    for kind in (layers.BatchNormalization, layers.Dense):
+        pairs += zip(as_made(own, kind), as_made(ours, kind), strict=True)
+    for one, other in pairs:
+        other.set_weights(one.get_weights())
 
 
 @pytest.mark.parametrize(

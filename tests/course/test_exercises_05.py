@@ -7,7 +7,7 @@ import pytest
 
 from resnext_course import exercises
 from resnext_course.exercises import _classifier_exercise, _stack_exercises
-from resnext_helpers import blocks, counting, models
+from resnext_helpers import counting, models
 
 
 def verdict(capsys, name, answer):
@@ -215,7 +215,7 @@ def stack_with_keras_own_layers(x, number_of_blocks, *, channels, width, groups,
 @pytest.mark.parametrize(
     "answer",
     [
-        blocks.stack,
+        models.stack,
         _stack,
         recursive_stack,
         stack_with_a_block_before_the_loop,
