@@ -96,7 +96,7 @@ def preprocess(path: str | Path, weights: str = "V2") -> np.ndarray:
         CourseError: the photograph can't be read, or there are no such weights.
     """
     short_side = _published(weights).short_side
-    image = _upright(Path(path))
+    image = photos.whole(Path(path))
     size = [int(short_side * side / min(image.size)) for side in image.size]
     _require_pixels(Path(path), size)
     image = image.resize(size, Image.Resampling.BILINEAR)
@@ -160,16 +160,6 @@ def _network(weights):
     network = ResNeXt50()
     load_torchvision_weights(network, fetch(weights))
     return network
-
-
-def _upright(path):
-    photos.examine(path)  # which tells what is wrong with a file that is no photograph
-    with photos.open_image(path) as image:
-        _require_pixels(path, image.size)
-        turn = photos.UPRIGHT.get(photos.orientation(image))
-        if turn is not None:
-            image = image.transpose(turn)
-        return photos.to_rgb(path, image)
 
 
 def _require_pixels(path, size):

@@ -74,7 +74,7 @@ class Recorder(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
-        self.photos.passes.number = epoch
+        self.photos.passes.assign(epoch)
         self.epoch_started = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from resnext_helpers import recorder, runs, training
 from resnext_helpers.data import Photos, Split
-from resnext_helpers.report import Photo, Report
+from resnext_helpers.photo_folder import Photo, Report
 from resnext_helpers.settings import PROFILES, CourseError
 
 CONFIG = dataclasses.replace(PROFILES["sample"], image_size=8, batch_size=4, epochs=3)
