@@ -1,5 +1,6 @@
 """From photographs to batches for training: split, read, shuffle, augment, scale."""
 
+import functools
 import hashlib
 import logging
 import unicodedata
@@ -22,6 +23,7 @@ STD = np.array([0.229, 0.224, 0.225], np.float32)
 CACHE_BYTES = 1_000_000_000  # ``load`` keeps photographs in memory up to here
 
 _log = logging.getLogger(__name__)
+_new_passes = functools.partial(tf.Variable, 0, trainable=False, dtype=tf.int64)
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,6 @@ class Split:
 
     train: list[Photo]
     validation: list[Photo]
-
-
-def first_pass() -> tf.Variable:
-    """A new count of passes over a dataset, for ``pipeline``."""
-    return tf.Variable(0, dtype=tf.int64, trainable=False, name="passes")
 
 
 @dataclass(frozen=True)
@@ -49,8 +46,8 @@ class Photos:
         split: which photographs are in which part.
         train: batches for training: shuffled, augmented, scaled.
         validation: batches for validation: in order, scaled.
-        passes: number of the next pass over ``train``, on which its order depends. A training that
-            goes on assigns the number of its epochs so far.
+        passes: number of the next pass over ``train``; a training that goes on assigns the number
+            of its epochs so far.
     """
 
     folder: Path
@@ -60,7 +57,7 @@ class Photos:
     split: Split
     train: tf.data.Dataset
     validation: tf.data.Dataset
-    passes: tf.Variable = field(default_factory=first_pass)
+    passes: tf.Variable = field(default_factory=_new_passes)
 
 
 def load(config: CourseSettings, progress: bool = True, drop_remainder: bool = False) -> Photos:
@@ -82,7 +79,7 @@ def load(config: CourseSettings, progress: bool = True, drop_remainder: bool = F
         "batch_size": config.batch_size,
         "cache": len(report.photos) * config.image_size**2 * 3 <= CACHE_BYTES,
     }
-    training = {"training": True, "augment": True, "seed": config.seed, "passes": first_pass()}
+    training = {"training": True, "augment": True, "seed": config.seed, "passes": _new_passes()}
     return Photos(
         folder,
         photo_folder.source(folder),
@@ -155,11 +152,21 @@ def pipeline(
         Dataset of ``(images, labels)``: ``float32 (batch, image_size, image_size, 3)`` as from
         ``scale``, and ``int32 (batch,)``.
     """
-    dataset, read = tf.data.Dataset.range(len(photos)), _reader(photos, image_size)
+    passes = _new_passes() if passes is None else passes
+    items, read = tf.data.Dataset.range(len(photos)), _reader(photos, image_size)
     if cache:  # before shuffling, and as 8-bit pixels, a quarter of the memory of floats
-        dataset = dataset.map(read, tf.data.AUTOTUNE).cache()
+        items = items.map(read, tf.data.AUTOTUNE).cache()
+
+    def one_pass(_):
+        tf.random.set_seed(1)  # of this graph: the process's own seed has no part in it
+        number = passes.assign_add(1) - 1
+        order = tf.random.stateless_uniform((), (seed, number), None, None, tf.int64)
+        return items.shuffle(len(photos), order, reshuffle_each_iteration=False)
+
+    dataset = items
     if training:
-        dataset = _shuffled(dataset, len(photos), seed, first_pass() if passes is None else passes)
+        dataset = tf.data.Dataset.from_tensors(0).flat_map(one_pass)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(photos)))
     if not cache:  # after shuffling: a buffer of numbers, not of pictures
         dataset = dataset.map(read, tf.data.AUTOTUNE)
     dataset = dataset.batch(batch_size, drop_remainder)
@@ -174,27 +181,13 @@ def pipeline(
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
-def _shuffled(items, count, seed, passes):
-    """The items in an order that follows from the seed and from the number of the pass alone."""
-
-    def one_pass(_):
-        tf.random.set_seed(1)  # of this graph: the process's own seed has no part in it
-        number = passes.assign_add(1) - 1
-        order = tf.random.stateless_uniform((), (seed, number), None, None, tf.int64)
-        return items.shuffle(count, order, reshuffle_each_iteration=False)
-
-    passes_over = tf.data.Dataset.from_tensors(0).flat_map(one_pass)
-    return passes_over.apply(tf.data.experimental.assert_cardinality(count))
-
-
 def _reader(photos, image_size):
     """A function from a photograph's number to its pixels and label, for ``Dataset.map``."""
     left_out = set()
 
     def read_or_stand_in(number):
-        label = photos[number].label
-        for step in range(len(photos)):
-            photo = photos[(number + step) % len(photos)]
+        label, folder = photos[number].label, photos[number].path.parent
+        for photo in (*photos[number:], *photos[:number]):
             if photo.label == label and photo not in left_out:
                 try:
                     return photo_files.read(photo.path, image_size), np.int32(label)
@@ -202,8 +195,8 @@ def _reader(photos, image_size):
                     left_out.add(photo)
                     _log.warning("Left out, another photograph stands in: %s", error)
         raise CourseError(
-            f"No photograph of {photos[number].path.parent.name!r} can be read any more: is the "
-            f"drive with {display_path(photos[number].path.parent)} still connected?"
+            f"No photograph of {folder.name!r} can be read any more: is the drive with "
+            f"{display_path(folder)} still connected?"
         )
 
     def read(number):
@@ -226,7 +219,7 @@ def augmentation(seed: int) -> keras.Sequential:
         Call it with pixels 0..255, ``(batch, height, width, 3)``, and ``training=True``; it gives
         ``float32`` of the same shape and range.
     """
-    layers, form = keras.layers, {"dtype": "float32"}  # whatever the policy for the network
+    layers, form = keras.layers, {"dtype": "float32"}  # whatever the network's policy is
     edges = {"fill_mode": "reflect", **form}
     return keras.Sequential(
         [
@@ -235,9 +228,8 @@ def augmentation(seed: int) -> keras.Sequential:
             layers.RandomTranslation(0.1, 0.1, seed=seed + 2, **edges),
             layers.RandomZoom(0.1, seed=seed + 3, **edges),
             layers.RandomBrightness(0.1, seed=seed + 4, **form),  # of 255: a fifth of a mean of 128
-            layers.RandomContrast((0.2, 0.2), seed=seed + 5, **form),
-        ],
-        name="augmentation",
+            layers.RandomContrast((0.2, 0.2), seed=seed + 5, **form),  # 0.2 alone would only raise
+        ]
     )
 
 
