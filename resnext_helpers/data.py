@@ -187,7 +187,8 @@ def _reader(photos, image_size):
 
     def read_or_stand_in(number):
         label, folder = photos[number].label, photos[number].path.parent
-        for photo in (*photos[number:], *photos[:number]):
+        for step in range(len(photos)):
+            photo = photos[(number + step) % len(photos)]
             if photo.label == label and photo not in left_out:
                 try:
                     return photo_files.read(photo.path, image_size), np.int32(label)
