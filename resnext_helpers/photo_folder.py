@@ -69,7 +69,8 @@ class Report:
         lines += ["", f"Files skipped: {skipped}; used, but worth a look: {used}"]
         for problem in self.problems:
             verdict = "skipped" if problem.skipped else "used"
-            lines.append(f"{verdict:8} {_relative(problem.path, self.folder)}: {problem.reason}")
+            name = _printable(problem.path.relative_to(self.folder).as_posix())
+            lines.append(f"{verdict:8} {name}: {problem.reason}")
         return "\n".join(lines)
 
 
@@ -138,30 +139,30 @@ def check(folder: Path, progress: bool = True) -> Report:
         names = "".join(f" ({_printable(one.name)})" for one in class_folders)
         found = f"{len(class_folders)} folder(s){names} and {len(beside)} file(s)"
         raise _layout_error(folder, class_folders, found)
-    reason = "beside the class folders, in none of them"
-    problems = [Problem(path, reason, skipped=True) for path in beside]
-    inside = [
-        Photo(path, label)
-        for label, class_folder in enumerate(class_folders)
-        for path in _listing(class_folder)
-    ]
-    examined = {}
-    for photo in tqdm(
-        inside, "Checking photographs", unit="file", file=sys.stdout, disable=not progress
-    ):
+    problems = [Problem(p, "beside the class folders, in none of them", True) for p in beside]
+    inside = [Photo(p, label) for label, one in enumerate(class_folders) for p in _listing(one)]
+    bar = {"unit": "file", "file": sys.stdout, "disable": not progress}
+    usable = {}
+    for photo in tqdm(inside, "Checking photographs", **bar):
         try:
-            examined[photo] = _examine(photo.path)
+            usable[photo] = _examine(photo.path)
         except photos.PhotoError as error:
             problems.append(Problem(photo.path, error.reason, skipped=True))
-    copies = _copies(examined, folder)
-    problems += [Problem(photo.path, reason, skipped=True) for photo, reason in copies.items()]
-    usable = [photo for photo in examined if photo not in copies]
-    for photo in usable:
-        if notes := examined[photo][1]:
+    for photo, reason in _copies(usable):
+        problems.append(Problem(photo.path, f"the same photograph as {reason}", skipped=True))
+        del usable[photo]
+    for photo, (_fingerprint, notes) in usable.items():
+        if notes:
             problems.append(Problem(photo.path, "; ".join(notes), skipped=False))
     problems.sort(key=lambda problem: _order(problem.path))
-    report = Report(folder, [_printable(one.name) for one in class_folders], usable, problems)
-    _require_two_each(report, class_folders)
+    report = Report(folder, [_printable(one.name) for one in class_folders], [*usable], problems)
+    counts = Counter(photo.label for photo in usable)
+    for label, one in enumerate(class_folders):
+        if counts[label] < 2:
+            skipped = [p for p in problems if p.skipped and p.path.parent == one]
+            reasons = [f"{_printable(p.path.name)}: {p.reason}" for p in skipped[:3]]
+            found = f"{counts[label]} usable in {_printable(one.name)}, {len(skipped)} skipped"
+            raise _layout_error(folder, class_folders, "; ".join([found, *reasons]))
     return report
 
 
@@ -175,31 +176,17 @@ def _examine(path):
     return photos.examine(path)
 
 
-def _copies(examined, folder):
-    """Photographs that aren't used because another file shows the same, each with the reason."""
+def _copies(examined):
+    """Photographs that aren't used because another file shows the same, and which one that is."""
     groups = defaultdict(list)
     for photo, (fingerprint, _notes) in examined.items():
         groups[fingerprint].append(photo)
-    reasons = {}
     for first, *others in groups.values():
         rival = next((photo for photo in others if photo.label != first.label), None)
         for photo in (first, *others) if rival else others:
-            twin = rival if photo.label == first.label and rival else first
-            reasons[photo] = f"the same photograph as {_relative(twin.path, folder)}"
-            reasons[photo] += ", in another class: keep the right one" if rival else ""
-    return reasons
-
-
-def _require_two_each(report, class_folders):
-    counts = Counter(photo.label for photo in report.photos)
-    for label, class_folder in enumerate(class_folders):
-        if counts[label] < 2:
-            found = f"{counts[label]} usable in {_printable(class_folder.name)}"
-            skipped = [p for p in report.problems if p.skipped and p.path.parent == class_folder]
-            if skipped:
-                reasons = [f"{_relative(p.path, class_folder)}: {p.reason}" for p in skipped[:3]]
-                found += f" and {len(skipped)} skipped file(s), such as {'; '.join(reasons)}"
-            raise _layout_error(report.folder, class_folders, found)
+            twin = rival if rival and photo.label == first.label else first
+            name = _printable(f"{twin.path.parent.name}/{twin.path.name}")
+            yield photo, f"{name}, in another class: keep the right one" if rival else name
 
 
 def _layout_error(folder, class_folders, found):
@@ -245,7 +232,3 @@ def _printable(text):
     """A file's name may hold a line break, or bytes that aren't text: � in their place."""
     text = unicodedata.normalize("NFC", text)
     return "".join("�" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
-
-
-def _relative(path, folder):
-    return _printable(path.relative_to(folder).as_posix())

@@ -294,8 +294,8 @@ LAYOUTS = {
     "split": (split_in_folders, ["0 usable in test", "birds/test or ", "Then set RESNEXT_DATA"]),
     "class of one": ({"Finch": 3, "Owl": 1}, ["two or more photographs", "1 usable in Owl"]),
     "empty class": ({"Finch": 3, "Owl": 0}, ["0 usable in Owl", "remove the folder"]),
-    "broken files": (class_of_broken_files, ["1 usable in Owl and 4 skipped", "cut.jpg: cut off"]),
-    "copies": (class_of_one_copied, ["1 usable in Owl and 1 skipped", "002.jpg: the same"]),
+    "broken files": (class_of_broken_files, ["1 usable in Owl, 4 skipped", "cut.jpg: cut off"]),
+    "copies": (class_of_one_copied, ["1 usable in Owl, 1 skipped", "002.jpg: the same"]),
 }
 
 
