@@ -53,7 +53,7 @@ def rotated(path):
 
 
 def sixteen_bit_grey(path):
-    values = np.full((24, 24), 128 * 257, np.uint16)
+    values = np.full((24, 24), 200 * 257, np.uint16)
     values[:12] = 40 * 257
     Image.fromarray(values).save(path, "PNG")
 
