@@ -12,11 +12,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from pictures import UNUSUAL, add, make_folder, picture
+from pictures import make_folder, picture
 
 from resnext_helpers import data, photo_folder, photos
 from resnext_helpers.photo_folder import Photo, Report
-from resnext_helpers.settings import PROFILES, CourseError
+from resnext_helpers.settings import PROFILES
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_the_order_follows_from_the_seed_and_the_pass_alone(report, cache):
     form = {"training": True, "cache": cache, "seed": 7}
     dataset = batches(report, passes=passes, **form)
     epochs = [epoch(dataset)[0] for _ in range(3)]
-    assert passes == 3
+    assert passes == 3 and not np.array_equal(epochs[0], epochs[1])
     passes.assign(1)  # as a training that goes on
     np.testing.assert_array_equal(epoch(dataset)[0], epochs[1])
     next(iter(dataset))  # a look at the first batch
@@ -192,22 +192,11 @@ def test_the_cache_reads_each_photo_once(report, reads, cache, count):
     assert reads.total() == count
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_batches_are_prepared_in_advance_and_no_pass_waits_for_a_sleeping_tuner(report, training):
+def test_batches_are_prepared_in_advance_and_no_pass_waits_for_a_sleeping_tuner(report):
     """Which would be a wait of up to a minute, now and then, so only the setting is tested."""
-    dataset = batches(report, training=training)
+    dataset = batches(report, training=True)
     assert "Prefetch" in type(dataset).__name__
     assert dataset.options().autotune.enabled is False
-
-
-def test_no_unusual_file_ends_an_epoch(folder):
-    for kind in UNUSUAL:
-        add(folder / "Owl", kind)
-    report = photo_folder.check(folder, progress=False)
-    images, labels = epoch(batches(report, training=True, augment=True))
-    used = sum(not skipped for *_, skipped, _words in UNUSUAL.values())
-    assert Counter(labels.tolist()) == {0: 5, 1: 4 + used, 2: 3}
-    assert np.isfinite(images).all()
 
 
 def test_a_photo_that_is_gone_after_the_check_is_replaced_and_reported_once(report, caplog):
@@ -270,6 +259,8 @@ def test_movements_stay_within_their_limits():
     assert 0.89 < zoom.min() < 0.92 and 1.08 < zoom.max() < 1.13
     shift = ((red + blue) / 2 - size // 2) / size
     assert (np.abs(shift) < 0.12).all() and (np.abs(shift).max(axis=0) > 0.09).all()
+    together = np.corrcoef([mirrored, turn, zoom, *shift.T]) - np.eye(5)
+    assert np.abs(together).max() < 0.25  # each of its own accord
 
 
 def test_no_black_border_turns_in():
@@ -285,12 +276,6 @@ def test_light_changes_both_ways_within_its_limits():
     brighter, spread = light.mean((1, 2, 3)) - 128, light.std((1, 2, 3)) / 10
     assert -25.6 < brighter.min() < -23 and 23 < brighter.max() < 25.6
     assert 0.8 <= spread.min() < 0.83 and 1.17 < spread.max() <= 1.2
-
-
-def test_augmentation_varies_from_epoch_to_epoch_and_only_when_asked(report):
-    first, second = (epoch(dataset)[0] for dataset in [batches(report, augment=True)] * 2)
-    assert not np.allclose(first, second, atol=0.1)
-    np.testing.assert_array_equal(epoch(batches(report, augment=True))[0], first)
 
 
 # --- Scaling ---
@@ -329,8 +314,8 @@ def test_training_is_augmented_and_validation_never(config):
         images, labels = epoch(found.validation)
         assert labels.tolist() == [0, 1, 2]
         np.testing.assert_array_equal(data.unscale(images), read_all(found.split.validation))
-    seen = data.unscale(epoch(found.train)[0])
-    assert not any((seen == one).all((1, 2, 3)).any() for one in read_all(found.split.train))
+    seen = data.unscale(np.concatenate([epoch(found.train)[0] for _ in range(2)]))
+    assert len(np.unique([*seen, *read_all(found.split.train)], axis=0)) == 3 * 9
 
 
 @pytest.mark.parametrize(("spare", "times"), [(0, 1), (-1, 2)])
@@ -340,8 +325,3 @@ def test_load_caches_what_fits_into_memory(config, reads, monkeypatch, spare, ti
     for _ in range(2):
         epoch(found.train), epoch(found.validation)
     assert reads.total() == 12 * times
-
-
-def test_load_says_what_is_wrong_with_a_folder(config, tmp_path):
-    with pytest.raises(CourseError, match="nowhere"):
-        data.load(dataclasses.replace(config, data_dir=tmp_path / "nowhere"))
