@@ -6,7 +6,7 @@ VENV_PYTHON = .venv/bin/python
 
 .PHONY: run test lab notebooks slides bench lint setup
 
-run: setup ## draw the sample, execute the six notebooks, write their pages to build/html
+run: setup ## unpack the sample, execute the six notebooks, write their pages to build/html
 	@$(VENV_PYTHON) -m resnext_course run
 
 test: setup ## every test, the notebooks under strict nbval included

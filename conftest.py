@@ -12,8 +12,7 @@ import pytest
 
 from resnext_course.publishing.execution import kernel_environment
 from resnext_course.publishing.notebook_runner import pinned_settings
-from resnext_helpers import sample_birds
-from resnext_helpers.checking import SAMPLE
+from resnext_helpers import photo_folder
 
 _runs = tempfile.TemporaryDirectory(prefix="resnext-runs-")
 os.environ.pop("MPLBACKEND", None)
@@ -27,7 +26,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_configure(config):
-    sample_birds.draw(SAMPLE)
+    photo_folder.unpack_sample()
     at_start = Path(os.environ["IPYTHONDIR"]) / "profile_default" / "startup"
     at_start.mkdir(parents=True)
     shutil.copy(Path(__file__).parent / "tests" / "support" / "figure_guard.py", at_start)

@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import numpy as np  # noqa: E402
 
-from resnext_helpers import sample_birds  # noqa: E402
+from resnext_helpers import photo_folder  # noqa: E402
 from resnext_helpers.training import BEST, CHECKPOINT, HISTORY, is_finished  # noqa: E402
 
 NEVER = "never"
@@ -154,7 +155,9 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sample_birds.draw(folder / "birds", per_class=5, size=48)
+        for photo in photo_folder.unpack_sample().glob("*/00[1-5].jpg"):
+            (folder / "birds" / photo.parent.name).mkdir(parents=True, exist_ok=True)
+            shutil.copy(photo, folder / "birds" / photo.parent.name)
         os.environ["RESNEXT_RUNS"] = name
 
         def command(run_dir):

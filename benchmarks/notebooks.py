@@ -28,8 +28,6 @@ from machine import machine  # noqa: E402
 from report import table  # noqa: E402
 
 from resnext_course.publishing import execution, notebook_runner  # noqa: E402
-from resnext_helpers import sample_birds  # noqa: E402
-from resnext_helpers.checking import SAMPLE  # noqa: E402
 
 INTERVAL = 0.1  # seconds between two looks at the memory
 PACKAGES = ("tensorflow", "keras", "jupyterlab", "ipykernel")
@@ -151,7 +149,6 @@ def gb(size):
 
 
 def main():
-    sample_birds.draw(SAMPLE)
     results = {"machine": machine(PACKAGES), "server": server_memory()}
     with tempfile.TemporaryDirectory() as runs:  # 06 evaluates what 05 trained, as for a student
         environ = execution.kernel_environment(**notebook_runner.pinned_settings(Path(runs)))

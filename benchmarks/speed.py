@@ -111,10 +111,9 @@ def take_turns(workers, word):
 
 def input_pipeline(size):
     """Pictures of the sample that the course's data pipeline gives a second: first epoch, later."""
-    from resnext_helpers import checking, data, sample_birds, settings
+    from resnext_helpers import data, photo_folder, settings
 
-    sample_birds.draw(checking.SAMPLE)
-    config = replace(settings.load(), image_size=size, data_dir=checking.SAMPLE)
+    config = replace(settings.load(), image_size=size, data_dir=photo_folder.SAMPLE)
     photos = data.load(config, progress=False)
     rates = []
     for _ in range(4):

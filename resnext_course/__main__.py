@@ -71,11 +71,10 @@ def train(options: argparse.Namespace) -> int:
 
 def check_data(options: argparse.Namespace) -> int:
     """Check a folder of photographs and print what was found."""
-    import_tensorflow_quietly()
-    from resnext_helpers.checking import check_folder
+    from resnext_helpers import photo_folder
 
     try:
-        print(check_folder(options.folder, progress=sys.stdout.isatty()).table())
+        print(photo_folder.check(options.folder, progress=sys.stdout.isatty()).table())
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1

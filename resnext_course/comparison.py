@@ -166,7 +166,7 @@ def network(config, photos, groups, width_per_group, *, label_smoothing=0.0, blo
 def fit(model, photos, epochs, callback) -> dict[str, list[float]]:
     """Train a compiled network; its losses and accuracies, by Keras' names, one an epoch."""
     training.make_variables(model)
-    photos.passes.number = 0  # every network meets the same pictures in the same order
+    photos.passes.assign(0)  # every network meets the same pictures in the same order
     return model.fit(
         photos.train,
         validation_data=photos.validation,
@@ -183,7 +183,7 @@ def rerun(config, seed, *, recipe=None, blocks=None) -> dict[str, float]:
     Prints how long it will take, a line for each epoch, and what came out.
 
     Args:
-        config: finds the photographs (see ``data.find``).
+        config: finds the photographs (see ``photo_folder.find``).
         seed: a whole number, from which the split, the first weights and the order follow.
         recipe: settings in place of ``RECIPE``.
         blocks: as in ``network``.

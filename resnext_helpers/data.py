@@ -1,43 +1,29 @@
-"""From a folder of photographs to batches for training: find, check, split, and feed."""
+"""From photographs to batches for training: split, read, shuffle, augment, scale."""
 
+import functools
 import hashlib
 import logging
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from resnext_helpers import augmentation
+from resnext_helpers import photo_folder
 from resnext_helpers import photos as photo_files
-from resnext_helpers.augmentation import augment
-from resnext_helpers.checking import check_folder as check
-from resnext_helpers.checking import find, source
-from resnext_helpers.report import Photo, Report
+from resnext_helpers.photo_folder import Photo, Report
 from resnext_helpers.settings import CourseError, CourseSettings, display_path
-
-__all__ = [
-    "Photos",
-    "Split",
-    "augment",
-    "check",
-    "find",
-    "load",
-    "pipeline",
-    "scale",
-    "split",
-    "unscale",
-]
 
 # Mean and spread of red, green and blue in ImageNet: published weights expect pictures scaled so.
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 CACHE_BYTES = 1_000_000_000  # ``load`` keeps photographs in memory up to here
-DEFAULT_SEED = 87654321  # TensorFlow's own, where none is set
 
 _log = logging.getLogger(__name__)
+_new_passes = functools.partial(tf.Variable, 0, trainable=False, dtype=tf.int64)
 
 
 @dataclass(frozen=True)
@@ -46,20 +32,6 @@ class Split:
 
     train: list[Photo]
     validation: list[Photo]
-
-
-@dataclass
-class Passes:
-    """Counts the passes over the photographs: each has an order and variations of its own.
-
-    Attributes:
-        number: of the next pass. A training that goes on sets it to the epochs that it had.
-    """
-
-    number: int = 0
-
-    def assign(self, number):
-        self.number = number
 
 
 @dataclass(frozen=True)
@@ -72,9 +44,10 @@ class Photos:
         report: what the check of the folder found.
         class_names: one name a class, in the order of the labels.
         split: which photographs are in which part.
-        train: batches for training: shuffled, augment, scaled.
+        train: batches for training: shuffled, augmented, scaled.
         validation: batches for validation: in order, scaled.
-        passes: which pass over ``train`` comes next.
+        passes: number of the next pass over ``train``; a training that goes on assigns the number
+            of its epochs so far.
     """
 
     folder: Path
@@ -84,34 +57,38 @@ class Photos:
     split: Split
     train: tf.data.Dataset
     validation: tf.data.Dataset
-    passes: Passes = field(default_factory=Passes)
+    passes: tf.Variable = field(default_factory=_new_passes)
 
 
 def load(config: CourseSettings, progress: bool = True, drop_remainder: bool = False) -> Photos:
     """Find the photographs, check every file, split them, and make both pipelines.
 
+    Args:
+        config: finds the photographs (see ``photo_folder.find``), and says how to prepare them.
+        progress: show a bar while the files are checked.
+        drop_remainder: leave out a last, smaller batch for training.
+
     Raises:
-        CourseError: the folder is missing, or its photographs are too few (see ``check``).
+        CourseError: the photographs can't be used (see ``photo_folder.check``).
     """
-    folder = find(config)
-    report = check(folder, progress)
+    folder = photo_folder.find(config)
+    report = photo_folder.check(folder, progress)
     parts = split(report, config.validation_fraction, config.seed)
     form = {
         "image_size": config.image_size,
         "batch_size": config.batch_size,
         "cache": len(report.photos) * config.image_size**2 * 3 <= CACHE_BYTES,
-        "seed": config.seed,
     }
-    passes = Passes()
+    training = {"training": True, "augment": True, "seed": config.seed, "passes": _new_passes()}
     return Photos(
         folder,
-        source(folder),
+        photo_folder.source(folder),
         report,
         report.class_names,
         parts,
-        train=pipeline(parts.train, training=True, augment=True, passes=passes, **form),
+        train=pipeline(parts.train, drop_remainder=drop_remainder, **training, **form),
         validation=pipeline(parts.validation, **form),
-        passes=passes,
+        passes=training["passes"],
     )
 
 
@@ -122,21 +99,24 @@ def split(report: Report, validation_fraction: float, seed: int) -> Split:
     photograph goes depends only on the seed, its class and its name, so the split is the same on
     every machine.
     """
-    train, validation = [], []
-    for label, class_name in enumerate(report.class_names):
-        members = [photo for photo in report.photos if photo.label == label]
-        lots = {photo: _lot(seed, class_name, photo.path.name) for photo in members}
-        wanted = round(len(members) * validation_fraction)
-        drawn = sorted(members, key=lots.get)[: min(max(wanted, 1), len(members) - 1)]
-        train += [photo for photo in members if photo not in drawn]
-        validation += [photo for photo in members if photo in drawn]
-    return Split(train, validation)
 
+    def lot(photo):
+        """A random number that no version of a random generator can change."""
+        text = f"{seed}/{report.class_names[photo.label]}/{photo.path.name}"
+        text = unicodedata.normalize("NFC", text)
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
-def _lot(seed, class_name, file_name):
-    """A random number that no version of a random generator can change."""
-    text = unicodedata.normalize("NFC", f"{seed}/{class_name}/{file_name}")
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+    members = {label: [] for label in range(len(report.class_names))}
+    for photo in report.photos:
+        members[photo.label].append(photo)
+    validation = set()
+    for photos in members.values():
+        wanted = round(len(photos) * validation_fraction)
+        validation.update(sorted(photos, key=lot)[: min(max(wanted, 1), len(photos) - 1)])
+    return Split(
+        [photo for photo in report.photos if photo not in validation],
+        [photo for photo in report.photos if photo in validation],
+    )
 
 
 def pipeline(
@@ -147,8 +127,9 @@ def pipeline(
     training: bool = False,
     augment: bool = False,
     cache: bool = True,
-    seed: int | None = None,
-    passes: Passes | None = None,
+    seed: int = 0,
+    passes: tf.Variable | None = None,
+    drop_remainder: bool = False,
 ) -> tf.data.Dataset:
     """Batches of scaled pictures and their labels, prepared while the network computes.
 
@@ -159,43 +140,40 @@ def pipeline(
     Args:
         photos: what to read; without ``training`` the batches keep this order.
         image_size: height and width of a picture, in pixels.
-        batch_size: pictures in a batch; the last batch may be smaller.
-        training: shuffle, in a new order each epoch.
-        augment: vary each picture each time (see ``augment``).
+        batch_size: pictures in a batch.
+        training: shuffle. The order follows from ``seed`` and the number of the pass alone.
+        augment: vary each picture each time (see ``augmentation``).
         cache: keep the pictures in memory after the first epoch.
-        seed: makes the orders and the variations repeatable: they follow from it and the pass.
-        passes: which pass comes next; None begins to count here.
+        seed: another seed gives other orders and other variations.
+        passes: number of the next pass; None begins at 0.
+        drop_remainder: leave out a last, smaller batch.
 
     Returns:
         Dataset of ``(images, labels)``: ``float32 (batch, image_size, image_size, 3)`` as from
         ``scale``, and ``int32 (batch,)``.
     """
-
+    passes = _new_passes() if passes is None else passes
     items, read = tf.data.Dataset.range(len(photos)), _reader(photos, image_size)
-    if cache:  # as 8-bit pixels, a quarter of the memory of floats
+    if cache:  # before shuffling, and as 8-bit pixels, a quarter of the memory of floats
         items = items.map(read, tf.data.AUTOTUNE).cache()
-    next_seeds = _seeds(seed, Passes() if passes is None else passes)
 
     def one_pass(_):
-        tf.random.set_seed(DEFAULT_SEED)  # of this graph: the process's own seed has no part in it
-        seeds = tf.ensure_shape(tf.numpy_function(next_seeds, [], tf.int64), (2,))
-        ordered = items
-        if training:
-            ordered = items.shuffle(len(photos), seeds[0], reshuffle_each_iteration=False)
-        return tf.data.Dataset.zip(ordered, tf.data.Dataset.random(seed=seeds[1]))
+        tf.random.set_seed(1)  # of this graph: the process's own seed has no part in it
+        number = passes.assign_add(1) - 1
+        order = tf.random.stateless_uniform((), (seed, number), None, None, tf.int64)
+        return items.shuffle(len(photos), order, reshuffle_each_iteration=False)
 
-    dataset = tf.data.Dataset.from_tensors(0).flat_map(one_pass)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(photos)))
+    dataset = items
+    if training:
+        dataset = tf.data.Dataset.from_tensors(0).flat_map(one_pass)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(photos)))
     if not cache:  # after shuffling: a buffer of numbers, not of pictures
-        dataset = dataset.map(lambda number, chance: (read(number), chance), tf.data.AUTOTUNE)
-
-    def prepare(pictures, chances):
-        images, labels = pictures
-        if augment:
-            images = augmentation.augment(images, chances[0])
-        return scale(images), labels
-
-    dataset = dataset.batch(batch_size).map(prepare, tf.data.AUTOTUNE)
+        dataset = dataset.map(read, tf.data.AUTOTUNE)
+    dataset = dataset.batch(batch_size, drop_remainder)
+    if augment:  # one batch after the other, so that a seed gives the same variations each time
+        vary = augmentation(seed)
+        dataset = dataset.map(lambda images, labels: (vary(images, training=True), labels))
+    dataset = dataset.map(lambda images, labels: (scale(images), labels), tf.data.AUTOTUNE)
     # TensorFlow's tuner sleeps for up to a minute between its looks, and a pass that ends may have
     # to wait until it wakes up. Without it, a map has as many threads as there are cores.
     options = tf.data.Options()
@@ -203,23 +181,12 @@ def pipeline(
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
-def _seeds(seed, passes):
-    """A function that gives the two seeds of the next pass: for its order, for its variations."""
-    start = np.random.SeedSequence(seed).entropy  # without a seed: another one each time
-
-    def draw():
-        number, passes.number = passes.number, passes.number + 1
-        return np.random.default_rng([start, number]).integers(2**62, size=2)
-
-    return draw
-
-
 def _reader(photos, image_size):
     """A function from a photograph's number to its pixels and label, for ``Dataset.map``."""
     left_out = set()
 
     def read_or_stand_in(number):
-        label = photos[number].label
+        label, folder = photos[number].label, photos[number].path.parent
         for step in range(len(photos)):
             photo = photos[(number + step) % len(photos)]
             if photo.label == label and photo not in left_out:
@@ -229,8 +196,8 @@ def _reader(photos, image_size):
                     left_out.add(photo)
                     _log.warning("Left out, another photograph stands in: %s", error)
         raise CourseError(
-            f"No photograph of {photos[number].path.parent.name!r} can be read any more: is the "
-            f"drive with {display_path(photos[number].path.parent)} still connected?"
+            f"No photograph of {folder.name!r} can be read any more: is the drive with "
+            f"{display_path(folder)} still connected?"
         )
 
     def read(number):
@@ -238,6 +205,33 @@ def _reader(photos, image_size):
         return tf.ensure_shape(image, (image_size, image_size, 3)), tf.ensure_shape(label, ())
 
     return read
+
+
+def augmentation(seed: int) -> keras.Sequential:
+    """Layers that change each picture a little, as if it were another photograph of the same thing.
+
+    Half of the pictures are mirrored; each is turned by up to 10°, shifted and zoomed by up to 10%,
+    and its light changes. What turns in over an edge is the mirror image of what lies inside it.
+
+    Args:
+        seed: new layers with the same seed give the same changes, call by call.
+
+    Returns:
+        Call it with pixels 0..255, ``(batch, height, width, 3)``, and ``training=True``; it gives
+        ``float32`` of the same shape and range.
+    """
+    layers, form = keras.layers, {"dtype": "float32"}  # whatever the network's policy is
+    edges = {"fill_mode": "reflect", **form}
+    return keras.Sequential(
+        [
+            layers.RandomFlip("horizontal", seed=seed, **form),
+            layers.RandomRotation(10 / 360, seed=seed + 1, **edges),
+            layers.RandomTranslation(0.1, 0.1, seed=seed + 2, **edges),
+            layers.RandomZoom(0.1, seed=seed + 3, **edges),
+            layers.RandomBrightness(0.1, seed=seed + 4, **form),  # of 255: a fifth of a mean of 128
+            layers.RandomContrast((0.2, 0.2), seed=seed + 5, **form),  # 0.2 alone would only raise
+        ]
+    )
 
 
 def scale(images) -> tf.Tensor:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from resnext_helpers import data, models, photos, training
-from resnext_helpers.report import Photo
+from resnext_helpers import data, models, photo_folder, photos, training
+from resnext_helpers.photo_folder import Photo
 from resnext_helpers.settings import CourseError, CourseSettings, display_path
 
 
@@ -78,7 +78,7 @@ def find_run(config: CourseSettings) -> Run:
 
     Prints which it is.
     """
-    folder = data.find(config)
+    folder = photo_folder.find(config)
     full, quick = config.run_dir(folder), replace(config, profile="quick").run_dir(folder)
     for run_dir in (full, quick):
         try:

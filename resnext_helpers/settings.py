@@ -28,7 +28,7 @@ class CourseSettings:
         patience: epochs without a better result after which training stops early; None: never.
         seed: fixes the split, the shuffling and the first weights.
         validation_fraction: share of the photographs that is kept for validation.
-        data_dir: folder of class folders, or None to look for one (see ``data.find``).
+        data_dir: folder of class folders, or None to look for one (``photo_folder.find``).
         runs_dir: where trained models go, one folder a run.
     """
 

@@ -5,20 +5,16 @@ import math
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
+import scipy.ndimage
+from PIL import Image
 
 from resnext_course.explorers._panel import Panel, choice
-from resnext_helpers import augmentation, data, photos, plots
+from resnext_helpers import data, photos, plots
 
 SIDE = 224  # pixels of the pictures that are shown
 _BINS = np.linspace(-2.2, 2.7, 36)  # black to white, in scaled values
-_LIMITS = {
-    "right": 100 * augmentation.MAX_SHIFT,
-    "down": 100 * augmentation.MAX_SHIFT,
-    "turn": math.degrees(augmentation.MAX_TURN),
-    "zoom": 100 * augmentation.MAX_ZOOM,
-    "brightness": 100 * augmentation.MAX_LIGHT,
-    "contrast": 100 * augmentation.MAX_LIGHT,
-}
+# How far training goes, in the units of the controls: see ``data.augmentation``.
+_LIMITS = {"right": 10, "down": 10, "turn": 10, "zoom": 10, "brightness": 20, "contrast": 20}
 
 
 def varied_photo(
@@ -60,20 +56,14 @@ def varied_photo(
     """
     photo = _find(report, class_name, number)
     pixels = photos.read(photo.path, SIDE)
-    varied = augmentation.vary(
-        pixels[None],
-        right=_one(-right / 100),  # the camera moves, so what it sees moves the other way
-        down=_one(-down / 100),
-        mirror=np.array([mirror]),
-        turn=_one(math.radians(turn)),
-        view=_one(1 - zoom / 100),
-        brightness=_one(1 + brightness / 100),
-        contrast=_one(1 + contrast / 100),
-    )[0].numpy()
+    moved = _move(pixels, right / 100, down / 100, mirror, math.radians(turn), 1 - zoom / 100)
+    mean = moved.mean()
+    varied = (moved - mean) * (1 + contrast / 100) + mean * (1 + brightness / 100)
+    varied = varied.clip(0, 255)
     before, after = (data.scale(image).numpy() for image in (pixels, varied))
     amounts = {"right": right, "down": down, "turn": turn, "zoom": zoom}
     amounts |= {"brightness": brightness, "contrast": contrast}
-    with photos.open_image(photo.path) as file:
+    with Image.open(photo.path) as file:
         size = f"{file.width} × {file.height}"
     return plots.Picture(
         _draw((pixels, varied.round().astype(np.uint8)), (before, after)),
@@ -125,9 +115,20 @@ def _find(report, class_name, number):
     return members[number - 1]
 
 
-def _one(amount):
-    """An amount for a batch of one picture."""
-    return np.array([amount], np.float32)
+def _move(pixels, right, down, mirror, turn, view):
+    """The picture from another place: pixel (y, x) shows what was at ``matrix @ (y, x) + offset``.
+
+    What turns in over an edge is the mirror image of what lies inside it, as in training.
+    """
+    sign, cos, sin = -1 if mirror else 1, view * math.cos(turn), view * math.sin(turn)
+    matrix = np.array([[cos, sin], [-sign * sin, sign * cos]])
+    middle = np.array([SIDE - 1, SIDE - 1]) / 2
+    offset = middle - matrix @ middle - SIDE * np.array([down, right])
+    channels = [
+        scipy.ndimage.affine_transform(channel, matrix, offset, order=1, mode="reflect")
+        for channel in np.moveaxis(pixels.astype(np.float32), -1, 0)
+    ]
+    return np.stack(channels, axis=-1)
 
 
 def _rounded(number):

@@ -11,9 +11,7 @@ import nbformat
 from resnext_course.explorers._panel import WIDGET
 from resnext_course.publishing import pages, slides
 from resnext_course.publishing.execution import execute, kernel_environment
-from resnext_helpers import sample_birds, settings
-from resnext_helpers.checking import SAMPLE, check_folder
-from resnext_helpers.checking import find as find_photos
+from resnext_helpers import photo_folder, settings
 from resnext_helpers.settings import PROJECT, CourseError, display_path
 
 FOLDER = PROJECT / "notebooks"
@@ -42,8 +40,8 @@ def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
         CourseError: the photographs can't be used, or a cell failed.
     """
     config = settings.load()
-    photos = find_photos(config)
-    report = check_folder(photos, progress=sys.stdout.isatty())
+    photos = photo_folder.find(config)
+    report = photo_folder.check(photos, progress=sys.stdout.isatty())
     print(
         f"Profile {config.profile}, {display_path(photos)}: {len(report.photos)} pictures of "
         f"{len(report.class_names)} classes.",
@@ -89,7 +87,6 @@ def rewrite(paths: list[Path], refresh: bool = False, runs: Path = RUNS) -> list
     Raises:
         CourseError: a cell failed; its notebook is left as it was.
     """
-    sample_birds.draw(SAMPLE)
     shutil.rmtree(runs, ignore_errors=True)
     changed = []
     for path in paths:
@@ -123,7 +120,7 @@ def pinned_settings(runs: Path) -> dict[str, str]:
     """
     return {
         "RESNEXT_PROFILE": "sample",
-        "RESNEXT_DATA": str(SAMPLE),
+        "RESNEXT_DATA": str(photo_folder.SAMPLE),
         "RESNEXT_RUNS": str(runs),
     }
 

@@ -1,11 +1,10 @@
-"""The pictures in README.md: one from each notebook, as it shows it, and a sheet of the birds."""
+"""The pictures in README.md: one from each notebook, as it shows it."""
 
 import base64
 from pathlib import Path
 
 import nbformat
 
-from resnext_helpers import plots, sample_birds
 from resnext_helpers.settings import PROJECT
 
 FOLDER = PROJECT / "images"
@@ -20,7 +19,7 @@ CELLS = {
 
 
 def write(notebooks: Path = PROJECT / "notebooks", folder: Path = FOLDER) -> None:
-    """Take the pictures from the notebooks' outputs and draw the birds.
+    """Take the pictures from the notebooks' outputs.
 
     Raises:
         StopIteration: a notebook has no such cell, or its cell shows no picture.
@@ -31,5 +30,3 @@ def write(notebooks: Path = PROJECT / "notebooks", folder: Path = FOLDER) -> Non
         outputs = next(cell for cell in cells if cell.id == cell_id).outputs
         png = next(one.data["image/png"] for one in outputs if "image/png" in one.get("data", {}))
         (folder / f"{name}.png").write_bytes(base64.b64decode(png))
-    birds = plots.small_png(sample_birds.contact_sheet())
-    (folder / "sample_birds.png").write_bytes(birds)

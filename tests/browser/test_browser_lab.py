@@ -4,14 +4,13 @@ import shutil
 
 import browser
 import nbformat
-import numpy as np
 import pytest
 from explorer_moves import CLICK, MOVES
+from pictures import make_folder, picture
 from playwright.sync_api import expect
 
 from resnext_course.explorers._panel import WIDGET
 from resnext_course.publishing.notebook_runner import FOLDER, NAMES
-from resnext_helpers import sample_birds
 
 pytestmark = browser.needs_chromium
 
@@ -54,7 +53,7 @@ def ran(notebook, tmp_path_factory):
     """The notebook after all its cells ran; ``pictures_seen`` tells how many each cell showed."""
     if notebook.name.startswith("05"):  # which trains with the whole sample under nbval
         folder = tmp_path_factory.mktemp("few")
-        birds = sample_birds.draw(folder / "birds", per_class=10, size=64)
+        birds = make_folder(folder / "birds", dict.fromkeys(("Finch", "Gull", "Owl", "Wren"), 10))
         short = SHORT_TRAINING.format(birds=birds, runs=folder / "runs", epochs=EPOCHS)
         notebook.silently(short)
     notebook.do(COUNT_PICTURES)
@@ -226,8 +225,7 @@ def test_training_shows_a_live_figure(ran):
 
 @pytest.mark.parametrize("notebook", NAMES[5:], indirect=True)
 def test_an_uploaded_photo_is_classified(ran, tmp_path):
-    photo = sample_birds.draw_bird("Cockatoo", np.random.default_rng(1), 300)
-    photo.save(tmp_path / "mine.png")
+    picture(1, (300, 300)).save(tmp_path / "mine.png")
     cell = ran.activate("explore-own-photo")
     before = picture_of(cell)
     with ran.page.expect_file_chooser() as chooser:

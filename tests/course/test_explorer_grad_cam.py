@@ -9,7 +9,7 @@ import pytest
 
 from resnext_course.explorers.grad_cam import explore
 from resnext_helpers import models
-from resnext_helpers.report import Photo
+from resnext_helpers.photo_folder import Photo
 
 NAMES = ["owl", "gull"]
 

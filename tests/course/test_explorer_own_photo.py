@@ -12,7 +12,7 @@ from PIL import Image
 
 from resnext_course.explorers.own_photo import explore, open_upload
 from resnext_helpers import models, photos
-from resnext_helpers.report import Photo
+from resnext_helpers.photo_folder import Photo
 
 NAMES = ["owl", "gull"]
 

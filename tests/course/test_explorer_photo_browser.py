@@ -9,14 +9,14 @@ from PIL import Image
 
 from resnext_course.explorers import photo_browser
 from resnext_course.explorers.photo_browser import browse, varied_photo
-from resnext_helpers import augmentation, data, photos, plots
+from resnext_helpers import data, photo_folder, photos, plots
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     folder = make_folder(tmp_path_factory.mktemp("photos"), {"gull": 3, "owl": 4})
     Image.effect_noise((300, 200), 50).convert("RGB").save(folder / "gull" / "wide.png")
-    return data.check(folder, progress=False)
+    return photo_folder.check(folder, progress=False)
 
 
 @pytest.fixture
@@ -88,32 +88,6 @@ def test_each_control_does_what_its_name_says(report, drawn):
     assert np.abs(large - np.asarray(middle)).mean() < 6
     assert after(contrast=-100).std() < original.std() / 2
     np.testing.assert_array_equal(after(brightness=-100, contrast=-100), 0)
-
-
-def test_it_runs_the_code_of_training(report, drawn, monkeypatch):
-    """``augment`` with the random amounts that it drew, and the browser with the same ones."""
-    drew = {}
-    vary = augmentation.vary
-
-    def spy(images, **amounts):
-        drew.update({name: float(value[0]) for name, value in amounts.items()})
-        return vary(images, **amounts)
-
-    monkeypatch.setattr(augmentation, "vary", spy)
-    photograph = photos.read(report.folder / "owl" / "001.jpg", 224)
-    in_training = augmentation.augment(photograph[None], seed=8)[0].numpy()
-    amounts = {
-        "right": -100 * drew["right"],
-        "down": -100 * drew["down"],
-        "mirror": bool(drew["mirror"]),
-        "turn": np.degrees(drew["turn"]),
-        "zoom": 100 - 100 * drew["view"],
-        "brightness": 100 * drew["brightness"] - 100,
-        "contrast": 100 * drew["contrast"] - 100,
-    }
-    picture = varied_photo(report, "owl", 1, **amounts)
-    np.testing.assert_allclose(drawn["after"], in_training, atol=1)
-    assert picture.data["can_happen_in_training"] == "yes"
 
 
 @pytest.mark.parametrize(

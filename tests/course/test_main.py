@@ -12,7 +12,7 @@ import urllib.request
 import pytest
 
 from resnext_course import __main__ as course
-from resnext_helpers.checking import SAMPLE
+from resnext_helpers.photo_folder import SAMPLE
 from resnext_helpers.settings import PROJECT
 
 COMMANDS = ("setup", "run", "lab", "notebooks", "check-data")
@@ -20,7 +20,7 @@ COMMANDS = ("setup", "run", "lab", "notebooks", "check-data")
 
 def test_check_data_prints_the_report(capsys):
     assert course.main(["check-data", str(SAMPLE)]) == 0
-    assert re.search(r"^Cockatoo +60$", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(r"^ *60 +Cockatoo$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_check_data_says_what_is_wrong_in_one_line(tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from resnext_helpers import data
+from resnext_helpers import data, photo_folder
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_the_articles_batches_keep_their_members(folder):
 
 
 def test_the_courses_batches_do_not(folder):
-    photos = data.check(folder, progress=False).photos
+    photos = photo_folder.check(folder, progress=False).photos
     batches = data.pipeline(photos, image_size=8, batch_size=8, training=True, seed=123)
     first, second = epoch(batches), epoch(batches)
     assert frozenset().union(*first) == frozenset().union(*second)
@@ -70,7 +70,7 @@ def test_two_calls_with_different_seeds_leak(folder):
 
 def test_the_articles_split_ignores_the_classes(folder):
     """The course's split gives each class 6 of 12 for any seed; the article's doesn't."""
-    report = data.check(folder, progress=False)
+    report = photo_folder.check(folder, progress=False)
     article, ours = set(), set()
     for seed in range(5):
         files = load(folder, "validation", seed).file_paths
@@ -86,4 +86,4 @@ def test_the_articles_loader_stops_at_a_bad_file(folder, tmp_path):
     loader = keras.utils.image_dataset_from_directory(tmp_path, batch_size=1, verbose=False)
     with pytest.raises(tf.errors.InvalidArgumentError):
         list(loader)
-    assert len(data.check(tmp_path, progress=False).photos) == 60
+    assert len(photo_folder.check(tmp_path, progress=False).photos) == 60

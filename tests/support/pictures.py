@@ -53,7 +53,7 @@ def rotated(path):
 
 
 def sixteen_bit_grey(path):
-    values = np.full((24, 24), 128 * 257, np.uint16)
+    values = np.full((24, 24), 200 * 257, np.uint16)
     values[:12] = 40 * 257
     Image.fromarray(values).save(path, "PNG")
 
@@ -94,6 +94,14 @@ def bytes_of(content):
     return lambda path: path.write_bytes(content)
 
 
+# Files that nobody put there: as UNUSUAL.
+COMPUTERS = {
+    "macOS' file": (".DS_Store", bytes_of(b"\0\0\0\1Bud1"), True, "made by the computer"),
+    "macOS' shadow": ("._001.jpg", bytes_of(b"\0\5\x16\7"), True, "made by the computer"),
+    "Windows' file": ("Thumbs.db", bytes_of(b"\xd0\xcf\x11\xe0"), True, "made by the computer"),
+    "Windows' settings": ("desktop.ini", bytes_of(b"[ViewState]"), True, "made by the computer"),
+}
+
 # What lies in a class folder: name, how it is made, is it skipped, what the report says of it.
 UNUSUAL = {
     "empty file": ("empty.jpg", bytes_of(b""), True, "empty (0 bytes)"),
@@ -130,10 +138,7 @@ UNUSUAL = {
         True,
         "too large to read (20000 × 20000 pixels)",
     ),
-    "macOS' file": (".DS_Store", bytes_of(b"\0\0\0\1Bud1"), True, "made by the computer"),
-    "macOS' shadow": ("._001.jpg", bytes_of(b"\0\5\x16\7"), True, "made by the computer"),
-    "Windows' file": ("Thumbs.db", bytes_of(b"\xd0\xcf\x11\xe0"), True, "made by the computer"),
-    "Windows' settings": ("desktop.ini", bytes_of(b"[ViewState]"), True, "made by the computer"),
+    **COMPUTERS,
     "nested folder": ("more", nested, True, "a folder inside a class folder (3 files)"),
     "dead link": (
         "link.jpg",

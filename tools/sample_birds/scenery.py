@@ -6,7 +6,7 @@ None of it knows the species: every bird may meet every background, perch and li
 import numpy as np
 from PIL import Image, ImageFilter
 
-from resnext_helpers.sample_birds.sketch import (
+from tools.sample_birds.sketch import (
     AUTUMN,
     CREAM,
     DECOYS,

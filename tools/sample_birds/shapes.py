@@ -6,7 +6,7 @@ A bird looks to the right; x points right, y down; its body is about 100 long, i
 
 import numpy as np
 
-from resnext_helpers.sample_birds.sketch import (
+from tools.sample_birds.sketch import (
     BLACK,
     CREAM,
     GREY,
