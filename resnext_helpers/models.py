@@ -151,8 +151,8 @@ def ResNet50(  # noqa: N802
 
     The stride sits in the 3×3 convolution. Arguments, result and errors as in ``resnext``.
     """
-    options = {"zero_init_residual": zero_init_residual, "name": "resnet50"}
-    return resnext(input_shape, num_classes, groups=1, width_per_group=64, **options)
+    size = {"groups": 1, "width_per_group": 64, "name": "resnet50"}
+    return resnext(input_shape, num_classes, **size, zero_init_residual=zero_init_residual)
 
 
 def resnext(
@@ -187,13 +187,6 @@ def resnext(
     Raises:
         ValueError: an argument is no shape or no positive number.
     """
-    if len(input_shape) != 3:
-        raise ValueError(f"input_shape is {input_shape}: give height, width and channels.")
-    if min(groups, width_per_group, *blocks) < 1:
-        raise ValueError(
-            f"groups is {groups}, width_per_group {width_per_group} and blocks {blocks}: each "
-            f"number must be 1 or more."
-        )
     inputs = keras.Input(input_shape)
     x = cifar_stem(inputs) if cifar else stem(inputs)
     for stage, number_of_blocks in enumerate(blocks):
@@ -242,7 +235,7 @@ def load_torchvision_weights(model, path_or_state_dict):
         for name, tensor in tensors.items()
         if not name.endswith(".num_batches_tracked")
     }
-    variables, head_kept = torchvision_names(model), ""
+    variables, head_kept = torchvision_names(model), None
     if all(name in arrays and arrays[name].shape != variables[name].shape for name in HEAD):
         classes = len(arrays["fc.bias"])
         head_kept = f"{source} is for {classes} classes: fc, the last layer, keeps its own weights."
