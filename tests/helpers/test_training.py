@@ -61,6 +61,10 @@ def network(extra=()):
 def train(folder, run_dir, *others, config=CONFIG, rate=1e-2, model=None, **options):
     """Trains a new network, or this one; ``others`` are further callbacks."""
     photos = data.load(dataclasses.replace(config, data_dir=folder), progress=False)
+    # Without variations, which are others after a stop: so all else can be compared.
+    form = {"image_size": 32, "batch_size": config.batch_size, "passes": photos.passes}
+    plain = data.pipeline(photos.split.train, training=True, seed=config.seed, **form)
+    photos = dataclasses.replace(photos, train=plain)
     next(iter(photos.train))  # a learner looks at a batch first: the order must not follow from it
     if model is None:
         model = network()
