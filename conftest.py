@@ -39,6 +39,9 @@ def pytest_unconfigure(config):
 
 def pytest_collection_modifyitems(items):
     """The longest first, so that no worker is left alone with it: training, then the notebooks."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker("slow")
     items.sort(key=lambda item: (item.path.suffix != ".ipynb", "train" not in item.path.name))
 
 
