@@ -26,7 +26,7 @@ notebooks: setup ## execute the committed notebooks in place
 slides: setup ## the committed notebooks as slide decks, in build/slides
 	@$(VENV_PYTHON) -m resnext_course slides
 
-bench: ## time the network beside its peers, in an environment with PyTorch; an hour
+bench: ## time the network beside its peers, in an environment with PyTorch: an hour, 8 GB of disk
 	@$(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@.venv-bench/bin/python benchmarks/speed.py

@@ -17,6 +17,7 @@ NEEDED = PROJECT_TABLE["dependencies"] + PROJECT_TABLE["optional-dependencies"][
 LOCK = (PROJECT / "requirements.lock").read_text("utf-8").splitlines()
 PYTHONS = ("3.11", "3.12", "3.13")
 FOLDERS = ("resnext_helpers", "resnext_course", "tests", "benchmarks", "classroom")
+OWNERS = packages_distributions()
 TORCH = {"torch", "torchvision"}  # benchmarks/requirements.txt has them
 
 
@@ -47,7 +48,7 @@ def test_what_is_imported_is_declared(folder):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             for name in {name.partition(".")[0] for name in names} - sys.stdlib_module_names - ours:
-                owners = map(canonicalize_name, packages_distributions().get(name, [name]))
+                owners = map(canonicalize_name, OWNERS.get(name, [name]))
                 assert declared & set(owners), f"{file} imports {name}"
 
 
