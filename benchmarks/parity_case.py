@@ -1,8 +1,8 @@
 """What both sides of the parity check share: weights, pictures, and the answers of the course.
 
-Nothing here needs PyTorch, so ``tests/helpers/test_parity.py`` uses it too. The numbers come from NumPy's
-``RandomState``, whose stream never changes: PyTorch's answers to them can be recorded once, as a
-few sums each, and compared for years.
+Nothing here needs PyTorch, so ``tests/helpers/test_parity.py`` uses it too. The numbers come from
+NumPy's ``RandomState``, whose stream never changes: PyTorch's answers to them can be recorded once,
+as a few sums each, and compared for years.
 """
 
 import contextlib

@@ -74,6 +74,11 @@ MEASURE = """() => Reveal.getSlides().map((slide, index) => ({
     beside: slide.scrollWidth - 1280,
 }))"""
 
+TO_NOTES = """() => {
+    const {h, v} = Reveal.getIndices(document.querySelector('aside.notes').closest('section'));
+    Reveal.slide(h, v);
+}"""
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_slide_fits_with_no_network(page, decks, name):
@@ -96,12 +101,11 @@ def test_one_key_goes_through_a_deck_and_only_the_speaker_sees_the_notes(page, d
         page.keyboard.press("Space")
         seen.add(page.evaluate("Reveal.getSlidePastCount()"))
     assert len(seen) == page.evaluate("Reveal.getTotalSlides()")
-    page.keyboard.press("Home")
-    page.keyboard.press("ArrowRight")
+    page.evaluate(TO_NOTES)
     with page.expect_popup() as opened:
         page.keyboard.press("s")
     expect(opened.value.locator(".speaker-controls-notes")).to_contain_text(re.compile(r"\d min"))
-    assert not any(notes.is_visible() for notes in page.locator("aside").all())
+    assert not any(notes.is_visible() for notes in page.locator("aside.notes").all())
     opened.value.close()
 
 
@@ -221,7 +225,9 @@ def test_a_fresh_clone_shows_every_picture(notebook):
 
 @pytest.fixture
 def deck(notebook):
-    """The notebook's slides, started from its toolbar at the first one."""
+    """The notebook's slides, started from its toolbar at the first one; its `setup` is run."""
+    notebook.activate("setup")
+    notebook.do("() => { window.jupyterapp.commands.execute('notebook:run-cell'); }")
     notebook.activate(SAVED[0].id)
     notebook.page.locator(".jp-NotebookPanel-toolbar [data-command='deck:toggle']").click()
     notebook.wait_for("() => document.body.dataset.jpDeckMode === 'presenting'")
