@@ -55,6 +55,15 @@ def test_names_passwords_and_limits_are_the_class_files(config):
     assert {value for name, value in environment.items() if "THREADS" in name} == {"2"}
 
 
+def test_students_are_kept_apart_and_work_on_while_the_hub_restarts(config):
+    hub = config.JupyterHub
+    assert (hub.spawner_class, hub.authenticator_class) == ("systemd", "shared-password")
+    assert config.SystemdSpawner.isolate_tmp
+    assert hub.cleanup_servers is False
+    services = {service["name"] for service in hub.services}
+    assert services == {name for role in hub.load_roles for name in role["services"]}
+
+
 def test_the_example_lets_nobody_in_before_it_is_filled_in():
     example = tomllib.loads(EXAMPLE)
     assert (example["password"], example["instructor_password"]) == ("", "")
