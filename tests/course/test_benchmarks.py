@@ -51,15 +51,10 @@ def test_the_articles_loop_has_as_many_parameters_and_reads_only_the_last_group(
 
 
 @pytest.mark.slow
-def test_a_contender_answers_with_a_number_a_line():
-    command = [sys.executable, FOLDER / "contenders.py", "course", "32", "1"]
-    words = "train\npredict\nmatmul\nmemory\n"
-    done = subprocess.run(
-        command, input=words, capture_output=True, text=True, check=True, timeout=300
-    )
-    first_step, *times, memory = map(float, done.stdout.splitlines())
-    assert len(times) == 3 and first_step > min(times) > 0
-    assert memory > 3e8  # bytes: TensorFlow alone takes more
+def test_every_word_that_a_contender_is_asked_has_an_answer(course):
+    for word in ("train", "predict", "matmul"):
+        assert contenders.seconds(getattr(course, word)) > 0
+    assert contenders.peak_memory() > 3e8  # bytes: TensorFlow alone takes more
 
 
 def test_slow_contenders_have_fewer_turns():
