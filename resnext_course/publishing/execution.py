@@ -45,8 +45,8 @@ def execute(notebook: NotebookNode, path: Path, environ: dict[str, str]) -> floa
 
     def begin(cell, cell_index):
         reached.append(cell.id)
+        bar.set_postfix_str(cell.id, refresh=False)
         bar.update()
-        bar.set_postfix_str(cell.id)
 
     client = NotebookClient(
         notebook,

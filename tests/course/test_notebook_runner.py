@@ -200,7 +200,9 @@ def test_a_changed_cell_gets_its_new_output(committed):
     assert outputs(committed, "ignored") == before
 
 
-def test_a_notebook_that_was_only_run_returns_to_what_git_has(committed, executed):
+def test_what_differs_on_each_run_returns_to_what_git_has_unless_its_cell_changed(
+    committed, executed
+):
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
         subprocess.run([*git, *command], cwd=committed.parent, check=True)
@@ -208,6 +210,9 @@ def test_a_notebook_that_was_only_run_returns_to_what_git_has(committed, execute
     committed.write_text(ran, encoding="utf-8")
     rewrite(committed)
     assert committed.read_bytes() == executed
+    committed.write_text(ran.replace("random.random()", "2"), encoding="utf-8")
+    rewrite(committed)
+    assert outputs(committed, "ignored") == "2\n"
 
 
 def test_new_kinds_of_output_are_not_replaced_by_old_ones():
