@@ -3,6 +3,11 @@
 
 PYTHON = python3
 VENV_PYTHON = .venv/bin/python
+# Of this folder: in a copied or moved one the course is installed again.
+STAMP := .venv/.installed-$(shell pwd | cksum | cut -d' ' -f1)
+SUITS = import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit( \
+    "The course needs Python 3.11, 3.12 or 3.13, and this is %s: install one of them and name it, " \
+    "such as: make run PYTHON=python3.12" % sys.version.split()[0])
 
 .PHONY: run test lab notebooks slides bench lint setup
 
@@ -21,7 +26,7 @@ notebooks: setup ## execute the committed notebooks in place
 slides: setup ## the committed notebooks as slide decks, in build/slides
 	@$(VENV_PYTHON) -m resnext_course slides
 
-bench: ## time the network beside its peers, in an environment with PyTorch; an hour
+bench: ## time the network beside its peers, in an environment with PyTorch: an hour, 8 GB of disk
 	@$(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@.venv-bench/bin/python benchmarks/speed.py
@@ -29,5 +34,17 @@ bench: ## time the network beside its peers, in an environment with PyTorch; an 
 lint: setup ## what the tests check of the code's form
 	@$(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check
 
-setup: ## make .venv, or leave it as it is if nothing changed
-	@$(PYTHON) -m resnext_course setup
+setup: $(STAMP) ## make .venv, or leave it as it is if nothing changed
+
+# The stamp comes last, so what was cut off or failed is repeated. A Python that suits is kept, also
+# behind a link; another one, or a broken one, is replaced.
+$(STAMP): requirements.lock pyproject.toml
+	@$(VENV_PYTHON) -c '$(SUITS)' 2>/dev/null || \
+	    { $(PYTHON) -c '$(SUITS)' && $(PYTHON) -m venv --clear .venv; }
+	@echo "Installing the packages into .venv: a minute or two, and 3 GB of disk." \
+	    "If it stops, run the same command again."
+	@if command -v uv >/dev/null; then install="uv pip install --quiet --python $(VENV_PYTHON)"; else \
+	    $(VENV_PYTHON) -m ensurepip >/dev/null; \
+	    install="$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check"; fi; \
+	    $$install -r requirements.lock && $$install --no-deps --no-build-isolation -e .
+	@touch '$@'

@@ -37,8 +37,16 @@ def pytest_unconfigure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """The longest first, so that no worker is left alone with it: training, then the notebooks."""
-    items.sort(key=lambda item: (item.path.suffix != ".ipynb", "train" not in item.path.name))
+    """The longest first, so that no worker is left alone: training, notebooks, other slow files."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker("slow")
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+
+    def quickness(path):
+        return path.suffix != ".ipynb", "train" not in path.name, path not in slow
+
+    items.sort(key=lambda item: quickness(item.path))
 
 
 @pytest.hookimpl(tryfirst=True)

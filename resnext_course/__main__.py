@@ -1,12 +1,9 @@
 """The course's commands; ``python -m resnext_course --help`` lists them."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path
 
-from resnext_course import environment
 from resnext_helpers import import_tensorflow_quietly
 from resnext_helpers.settings import PROFILES, PROJECT, CourseError
 
@@ -19,12 +16,7 @@ TRAIN_SETTINGS = {  # of the profile, that `train` can change
     "seed": (int, "fixes the split, the order and the first weights"),
 }
 
-# A command imports what it needs when it runs: `setup` runs before anything is installed.
-
-
-def setup(options: argparse.Namespace) -> None:
-    """Make .venv and install the packages of requirements.lock."""
-    environment.set_up()
+# A command imports what it needs when it runs: --help shows at once.
 
 
 def run(options: argparse.Namespace) -> None:
@@ -36,13 +28,12 @@ def run(options: argparse.Namespace) -> None:
 
 def notebooks(options: argparse.Namespace) -> None:
     """Execute the committed notebooks in place, and renew what other pages take from them."""
-    from resnext_course.publishing import gathered, notebook_runner, readme_pictures
+    from resnext_course.publishing import gathered, notebook_runner
 
     changed = notebook_runner.rewrite(notebook_runner.find(options.names), options.refresh)
     names = ", ".join(path.name for path in changed)
     print(f"Rewritten: {names}." if names else "No notebook changed.")
-    readme_pictures.write()
-    gathered.write()
+    gathered.write(notebook_runner.find())
 
 
 def lab(options: argparse.Namespace) -> None:
@@ -69,55 +60,38 @@ def train(options: argparse.Namespace) -> int:
     return train.run(options)
 
 
-def check_data(options: argparse.Namespace) -> int:
+def check_data(options: argparse.Namespace) -> None:
     """Check a folder of photographs and print what was found."""
     from resnext_helpers import photo_folder
 
-    try:
-        print(photo_folder.check(options.folder, progress=sys.stdout.isatty()).table())
-    except CourseError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    print(photo_folder.check(options.folder, progress=sys.stdout.isatty()).table())
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m resnext_course", description="The ResNeXt course."
-    )
+    parser = argparse.ArgumentParser("python -m resnext_course", description="The ResNeXt course.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(function, name=None):
-        command = commands.add_parser(
-            name or function.__name__, help=function.__doc__, description=function.__doc__
-        )
+    def add(function):
+        name = function.__name__.replace("_", "-")
+        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
         command.set_defaults(function=function)
         return command
 
-    add(setup)
     add(run)
     add(lab)
-    command = add(notebooks)
-    command.add_argument("names", nargs="*", metavar="NAME", help="such as 03; none means all six")
-    command.add_argument(
-        "--refresh",
-        action="store_true",
-        help="also replace the outputs that differ on each run (times, losses)",
-    )
-    command = add(slides)
-    command.add_argument("names", nargs="*", metavar="NAME", help="such as 03; none means all six")
+    for command in (refreshing := add(notebooks), add(slides)):
+        command.add_argument("names", nargs="*", metavar="NAME", help="such as 03; without: all")
+    meaning = "also replace the outputs that differ on each run (times, losses)"
+    refreshing.add_argument("--refresh", action="store_true", help=meaning)
     command = add(train)
     command.add_argument("--run", required=True, metavar="NAME", help="its folder's name in runs/")
     command.add_argument("--data", type=Path, metavar="DIR", help="holds one folder a class")
     command.add_argument("--profile", choices=PROFILES, default="full", help="default: full")
     for name, (kind, meaning) in TRAIN_SETTINGS.items():
-        command.add_argument(
-            f"--{name.replace('_', '-')}", type=kind, metavar="N", help=meaning, dest=name
-        )
-    command.add_argument(
-        "--deterministic", action="store_true", help="the same result each time, and slower"
-    )
-    command = add(check_data, "check-data")
+        command.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=meaning)
+    meaning = "the same result each time, and slower"
+    command.add_argument("--deterministic", action="store_true", help=meaning)
+    command = add(check_data)
     command.add_argument("folder", type=Path, metavar="DIR", help="holds one folder a class")
     return parser
 
@@ -126,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        The exit status: 0 (done), 1 (unusable photographs), 2 (can't go on), 130 (Ctrl-C).
+        The exit status: 0 (done), 2 (can't go on), 130 (Ctrl-C).
     """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a file name may hold what an old terminal can't show
@@ -139,11 +113,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name.partition(".")[0] == __package__:
             raise
-        print(
-            f"This Python ({sys.executable}) has no {error.name}. Run the set-up (make setup), "
-            f"then use {environment.venv_python(Path('.venv'))}.",
-            file=sys.stderr,
+        told = (
+            f"This Python ({sys.executable}) has no {error.name}: README.md says how to set it up."
         )
+        print(told, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)

@@ -1,6 +1,5 @@
-"""The fixtures that several files share. One JupyterLab and one page serve all tests of a file."""
+"""The fixtures that several files share."""
 
-import browser
 import matplotlib.pyplot as plt
 import pytest
 
@@ -23,19 +22,3 @@ def figures(monkeypatch):
     yield rendered
     monkeypatch.undo()
     plt.close("all")
-
-
-@pytest.fixture(scope="module")
-def page():
-    with browser.browser_page() as page:
-        yield page
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    lab = browser.Lab(tmp_path_factory.mktemp("lab"))
-    try:
-        lab.wait()
-        yield lab
-    finally:
-        lab.stop()

@@ -1,18 +1,15 @@
-"""Executes one notebook, with a line of progress and errors in one sentence."""
+"""Executes one notebook, with a bar of progress and errors in one sentence."""
 
 import asyncio
 import os
 import time
 from pathlib import Path
 
-from ipykernel.kernelspec import get_kernel_dict
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
+from tqdm import tqdm
 
-from resnext_course.terminal import StatusLine
 from resnext_helpers.settings import CourseError
 
 
@@ -27,6 +24,8 @@ def kernel_environment(**changes: str) -> dict[str, str]:
 def execute(notebook: NotebookNode, path: Path, environ: dict[str, str]) -> float:
     """Executes a notebook from its first cell, in a new kernel of this Python, in its own folder.
 
+    On a terminal a bar shows the cell that runs; a log gets one line at the end.
+
     Args:
         notebook: gets the new outputs; if a cell fails, those up to there.
         path: the notebook's file.
@@ -38,37 +37,45 @@ def execute(notebook: NotebookNode, path: Path, environ: dict[str, str]) -> floa
     Raises:
         CourseError: a cell failed; the message names notebook, cell and error.
     """
-    for cell in _code_cells(notebook):
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in cells:
         cell.outputs, cell.execution_count = [], None
-    progress = _Progress(path.stem, notebook)
+    total = sum(bool(cell.source.strip()) for cell in cells)
+    reached = []
+
+    def begin(cell, cell_index):
+        reached.append(cell.id)
+        bar.set_postfix_str(cell.id, refresh=False)
+        bar.update()
+
     client = NotebookClient(
         notebook,
         timeout=None,
         startup_timeout=180,
         kernel_name="python3",
-        kernel_manager_class=_ThisPython,
+        # Every kernel would warn that messages within this computer are not encrypted.
+        extra_arguments=["--log-level=ERROR"],
         coalesce_streams=True,
         shutdown_kernel="immediate",  # so that Ctrl-C need not wait for a step of training
         record_timing=False,
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
-        on_cell_execute=progress.start_cell,
+        on_cell_execute=begin,
     )
-    remark = "stopped"
+    started, remark = time.monotonic(), "stopped"
+    bar = tqdm(total=total, desc=path.stem, unit="cell", leave=False, disable=None)
     try:
-        with asyncio.Runner(loop_factory=_Loop) as runner:
-            runner.run(_execute(client, environ, progress))
+        with bar, asyncio.Runner(loop_factory=_Loop) as runner:
+            runner.run(_run(client, environ))
         remark = ""
     except (CellExecutionError, DeadKernelError) as error:
-        where = f"{path.name} stopped in cell {progress.cell!r}"
+        where = f"{path.name} stopped in cell {reached[-1]!r}" if reached else path.name
         raise CourseError(f"{where}: {_reason(error)}") from error
     finally:
-        progress.finish(remark)
-    return progress.seconds
-
-
-def _code_cells(notebook):
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+        seconds = time.monotonic() - started
+        line = f"{path.stem:<35}cell {len(reached):>2} of {total:<3}{seconds:>5.0f} s  {remark}"
+        print(line.rstrip(), flush=True)
+    return seconds
 
 
 def _reason(error):
@@ -82,8 +89,7 @@ def _reason(error):
     return error.evalue.strip() if own else f"{error.ename}: {error.evalue.strip()}"
 
 
-async def _execute(client, environ, progress):
-    ticking = asyncio.create_task(progress.tick())
+async def _run(client, environ):
     try:
         await client.async_execute(env=environ)
     except DeadKernelError:
@@ -91,54 +97,10 @@ async def _execute(client, environ, progress):
         if asyncio.current_task().cancelling():
             raise asyncio.CancelledError from None
         raise
-    finally:
-        ticking.cancel()
 
 
 class _Loop(asyncio.SelectorEventLoop):
     """Leaves Ctrl-C to asyncio; nbclient's own handler would stop the kernel and nothing else."""
 
     def add_signal_handler(self, *args):
-        raise NotImplementedError  # which nbclient expects, since Windows has no handlers
-
-
-class _ThisPython(AsyncKernelManager):
-    """Starts kernels of the Python that runs now, whichever one is registered as "python3"."""
-
-    @property
-    def kernel_spec(self):
-        # By default every kernel warns on the terminal that messages within this computer are
-        # not encrypted.
-        return KernelSpec(**get_kernel_dict(extra_arguments=["--log-level=ERROR"]))
-
-
-class _Progress:
-    """A notebook's line of progress: its name, cell n of m, seconds."""
-
-    def __init__(self, name, notebook):
-        self.cell = None
-        self._name = name
-        self._number = 0
-        self._total = sum(bool(cell.source.strip()) for cell in _code_cells(notebook))
-        self._started = time.monotonic()
-        self._line = StatusLine()
-
-    @property
-    def seconds(self):
-        return time.monotonic() - self._started
-
-    def start_cell(self, cell, cell_index):
-        self.cell = cell.id
-        self._number += 1
-        self._line.update(self._text())
-
-    async def tick(self):
-        while True:
-            self._line.update(self._text())
-            await asyncio.sleep(1)
-
-    def finish(self, remark):
-        self._line.finish(f"{self._text()}  {remark}".rstrip())
-
-    def _text(self):
-        return f"{self._name:<35}cell {self._number:>2} of {self._total:<3}{self.seconds:>5.0f} s"
+        raise RuntimeError  # which nbclient expects, since Windows has no handlers

@@ -1,37 +1,28 @@
 """Texts that are gathered from the notebooks: GLOSSARY.md, and the plan in INSTRUCTORS.md."""
 
 import re
+from pathlib import Path
 
 import nbformat
 
 from resnext_course.publishing import slides
-from resnext_course.publishing.notebook_runner import FOLDER, NAMES
 from resnext_helpers.settings import PROJECT, CourseError
 
 GLOSSARY = PROJECT / "GLOSSARY.md"
 INSTRUCTORS = PROJECT / "INSTRUCTORS.md"
-_GLOSSARY_HEAD = """\
-# Glossary
-
-Every term that the notebooks explain, with the notebook that explains it first. `make notebooks`
-gathers this page from the glossary at the end of each.
-
-| English | 中文 | meaning | notebook |
-| --- | --- | --- | --- |
-"""
-_PLAN = re.compile(r"(<!-- plan, from the notebooks -->\n).*(<!-- end of plan -->)", re.DOTALL)
+_LAST_OF_HEAD = "| --- | --- | --- | --- |\n"
+_PLAN = re.compile(r"(?<=<!-- plan, from the notebooks -->\n).*(?=<!-- end of plan -->)", re.DOTALL)
 
 
-def write() -> None:
-    """Write both texts anew."""
-    notebooks = {name: nbformat.read(FOLDER / f"{name}.ipynb", 4) for name in NAMES}
-    GLOSSARY.write_text(glossary(notebooks), encoding="utf-8")
-    text = INSTRUCTORS.read_text(encoding="utf-8")
-    INSTRUCTORS.write_text(with_plan(text, notebooks), encoding="utf-8")
+def write(paths: list[Path]) -> None:
+    """Writes both texts anew, from the notebooks' files."""
+    notebooks = {path.stem: nbformat.read(path, 4) for path in paths}
+    for file, gather in ((GLOSSARY, with_glossary), (INSTRUCTORS, with_plan)):
+        file.write_text(gather(file.read_text("utf-8"), notebooks), encoding="utf-8")
 
 
-def glossary(notebooks: dict[str, nbformat.NotebookNode]) -> str:
-    """GLOSSARY.md: the terms of all notebooks in alphabetical order, each once.
+def with_glossary(text: str, notebooks: dict[str, nbformat.NotebookNode]) -> str:
+    """GLOSSARY.md with the terms of all notebooks in alphabetical order, each once.
 
     Raises:
         CourseError: two notebooks give a term different Chinese names.
@@ -50,10 +41,10 @@ def glossary(notebooks: dict[str, nbformat.NotebookNode]) -> str:
             terms.items(), key=lambda term: term[0].lower()
         )
     ]
-    return _GLOSSARY_HEAD + "".join(rows)
+    return "".join([text.partition(_LAST_OF_HEAD)[0], _LAST_OF_HEAD, *rows])
 
 
-def terms_of(notebook):
+def terms_of(notebook: nbformat.NotebookNode) -> list[list[str]]:
     """English, Chinese and meaning of each row of the notebook's glossary."""
     (cell,) = [cell for cell in notebook.cells if cell.id == "glossary"]
     rows = [line.strip("| ").split(" | ") for line in cell.source.splitlines() if line[:1] == "|"]
@@ -62,24 +53,16 @@ def terms_of(notebook):
 
 def with_plan(text: str, notebooks: dict[str, nbformat.NotebookNode]) -> str:
     """INSTRUCTORS.md with the sections, minutes and speaker notes of each notebook."""
-    parts = [plan_of(name, notebook) for name, notebook in notebooks.items()]
-    plan = "\n".join(parts)
-    return _PLAN.sub(lambda found: f"{found[1]}\n{plan}\n{found[2]}", text)
+    plan = ""
+    for name, notebook in notebooks.items():
+        plan += f"\n### [{name}](notebooks/{name}.ipynb): {slides.minutes(notebook)} minutes\n\n"
+        plan += "| section | minutes | notes |\n| --- | --- | --- |\n"
+        for heading, course in sections(notebook):
+            plan += f"| {heading} | {course['minutes']} | {course['notes']} |\n"
+    return _PLAN.sub(lambda found: f"{plan}\n", text)
 
 
-def plan_of(name, notebook):
-    """A table: each section of a notebook, its minutes, and what to ask and say."""
-    rows = [
-        f"| {heading} | {course['minutes']} | {course['notes']} |\n"
-        for heading, course in sections(notebook)
-    ]
-    return (
-        f"### [{name}](notebooks/{name}.ipynb): {slides.minutes(notebook)} minutes\n\n"
-        f"| section | minutes | notes |\n| --- | --- | --- |\n{''.join(rows)}"
-    )
-
-
-def sections(notebook):
+def sections(notebook: nbformat.NotebookNode) -> list[tuple[str, dict]]:
     """Heading and ``course`` metadata (minutes, notes) of each section of a notebook."""
     return [
         (re.search(r"^## (.+)$", cell.source, re.MULTILINE)[1], cell.metadata.course)

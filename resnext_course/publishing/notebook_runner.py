@@ -1,15 +1,14 @@
 """Executes the course: for a learner (``run``), or to renew the committed outputs (``rewrite``)."""
 
-import csv
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 
-from resnext_course.explorers._panel import WIDGET
-from resnext_course.publishing import pages, slides
+from resnext_course.publishing import pages
 from resnext_course.publishing.execution import execute, kernel_environment
 from resnext_helpers import photo_folder, settings
 from resnext_helpers.settings import PROJECT, CourseError, display_path
@@ -25,6 +24,14 @@ NAMES = (
 )
 PAGES = PROJECT / "build" / "html"
 RUNS = PROJECT / "build" / "runs"  # inside the project, so that outputs show a path of no machine
+METADATA = {
+    "kernelspec": {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    },
+    "language_info": {"name": "python"},  # its version differs between machines
+}
 
 
 def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
@@ -49,20 +56,20 @@ def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
     )
     if skipped := sum(problem.skipped for problem in report.problems):
         print(f"Files skipped: {skipped}; notebook 02 and the command check-data say why.")
-    written = []
+    rows = []
     for path in notebooks or find():
         notebook = nbformat.read(path, 4)
         page = folder / f"{path.stem}.html"
         try:
             seconds = execute(notebook, path, kernel_environment())
         except CourseError as error:
-            pages.write_page(notebook, page, path.parent)
             raise CourseError(f"{error}\nIts page up to there: {display_path(page)}") from error
-        pages.write_page(notebook, page, path.parent)
-        written.append((page, pages.title(notebook), seconds))
-    index = folder / "index.html"
+        finally:
+            pages.write_page(notebook, page, path.parent)
+        rows.append((page, pages.title(notebook), seconds))
     facts = _trained_model(config.run_dir(photos))
-    pages.write_index(written, facts, index)
+    index = folder / "index.html"
+    pages.write_index(index, "ResNeXt-50: the executed notebooks", facts, "Seconds", rows)
     print()
     for name, fact in {**facts, "Pages": display_path(index)}.items():
         print(f"{name + ':':<21}{fact}")
@@ -156,14 +163,11 @@ def _committed(path):
 
 def _write(notebook, path):
     """Writes the notebook if its text is new, and says whether it was."""
-    notebook.metadata.kernelspec = {
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-        "name": "python3",
-    }
-    notebook.metadata.language_info = {"name": "python"}  # its version differs between machines
-    notebook.metadata[slides.LIVE_KEY] = slides.LIVE_STYLE
-    _name_widgets(notebook)
+    notebook.metadata.update(METADATA)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if widget := output.get("data", {}).get("application/vnd.jupyter.widget-view+json"):
+                widget["model_id"] = cell.id  # a new random name in each run would be a change
     text = nbformat.writes(notebook) + "\n"
     if text == path.read_text(encoding="utf-8"):
         return False
@@ -173,20 +177,10 @@ def _write(notebook, path):
     return True
 
 
-def _name_widgets(notebook):
-    """Gives each widget its cell's name: a new random one in each run would be a change."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            widget = output.get("data", {}).get(WIDGET)
-            if widget:
-                widget["model_id"] = cell.id
-
-
 def _trained_model(run_dir):
     """What a learner wants to know of the trained model, as {name: text}."""
     history, model = run_dir / "history.csv", run_dir / "model.keras"
     if not (history.is_file() and model.is_file()):
         return {"Trained model": f"none in {display_path(run_dir)}"}
-    with history.open(encoding="utf-8", newline="") as file:
-        best = max(float(row["val_accuracy"]) for row in csv.DictReader(file))
+    best = pd.read_csv(history)["val_accuracy"].max()
     return {"Validation accuracy": f"{best:.3f}", "Trained model": display_path(model)}

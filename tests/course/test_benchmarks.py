@@ -1,24 +1,27 @@
-"""The speed benchmark times what it says, and RESULTS.md says what it measured."""
+"""The benchmarks time what they say, and their pages say what was measured."""
 
 import json
-import math
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
 
+from resnext_course.publishing import notebook_runner
 from resnext_helpers import counting, models
+from resnext_helpers.settings import PROJECT
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+FOLDER = PROJECT / "benchmarks"
 sys.path.insert(0, str(FOLDER))
 
 import contenders  # noqa: E402
 import report  # noqa: E402
 import speed  # noqa: E402
+
+import notebooks  # noqa: E402
+
+# The contenders of the speed benchmark
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +29,7 @@ def course():
     return contenders.Course(32, 2)
 
 
-def test_the_course_contender_is_the_courses_network(course):
-    assert course.model.name == "resnext50_32x4d"
-    assert course.model.optimizer.built  # as training.train leaves it before the first step
-    assert not course.model.jit_compile
-
-
+@pytest.mark.slow
 def test_keras_own_layers_compute_the_same_function(course):
     model = contenders.KerasGroups(32, 2).model
     model.set_weights(course.model.get_weights())
@@ -41,6 +39,7 @@ def test_keras_own_layers_compute_the_same_function(course):
     assert all(module.startswith("keras.") for module in own)
 
 
+@pytest.mark.slow
 def test_the_articles_loop_has_as_many_parameters_and_reads_only_the_last_group(course):
     model = contenders.ArticleLoop(32, 2).model
     assert counting.trainable_parameters(model) == counting.trainable_parameters(course.model)
@@ -51,81 +50,62 @@ def test_the_articles_loop_has_as_many_parameters_and_reads_only_the_last_group(
     np.testing.assert_array_equal(layer(x), layer(others))
 
 
-def test_a_contender_answers_with_a_number_a_line():
-    words = ["train", "predict", "matmul", "memory"]
-    done = subprocess.run(
-        [sys.executable, FOLDER / "contenders.py", "course", "32", "1"],
-        input="".join(f"{word}\n" for word in words),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    numbers = [float(line) for line in done.stdout.splitlines()]
-    assert len(numbers) == 1 + len(words)
-    assert all(number > 0 and math.isfinite(number) for number in numbers)
-    assert numbers[-1] > 3e8  # bytes: TensorFlow alone takes more
+@pytest.mark.slow
+def test_every_word_that_a_contender_is_asked_has_an_answer(course):
+    for word in ("train", "predict", "matmul"):
+        assert contenders.seconds(getattr(course, word)) > 0
+    assert contenders.peak_memory() > 3e8  # bytes: TensorFlow alone takes more
 
 
-def test_slow_contenders_have_fewer_turns(monkeypatch):
+def test_slow_contenders_have_fewer_turns():
     class Clock:
         def __init__(self, seconds):
-            self.seconds, self.asked = seconds, 0
+            self.seconds = seconds
 
         def ask(self, word):
             assert word == "train"
-            self.asked += 1
             return self.seconds
 
     workers = {"quick": Clock(0.1), "slow": Clock(10), "slowest": Clock(1000)}
     times = speed.take_turns(workers, "train")
-    assert {name: len(seconds) for name, seconds in times.items()} == {
-        "quick": speed.REPEATS,
-        "slow": 4,
-        "slowest": 1,
-    }
-    # All but the slowest go once more, to warm up.
-    assert {name: worker.asked for name, worker in workers.items()} == {
-        "quick": speed.REPEATS + 1,
-        "slow": 5,
-        "slowest": 1,
-    }
+    turns = {name: len(seconds) for name, seconds in times.items()}
+    assert turns == {"quick": speed.REPEATS, "slow": 4, "slowest": 1}
+
+
+# RESULTS.md
 
 
 def measured(train, predict):
     return {"first_step": 4, "train": train, "predict": predict, "matmul": 0.1, "memory": 2e9}
 
 
-def made_up():
-    peers = {
-        "torchvision, channels last": (4, 1),
-        "torchvision, channels first": (5, 2),
-        "Keras Conv2D(groups=32)": (80, 8),
-    }
-    return {
-        "machine": {"date": "2026-01-02", "cpu": "a CPU", "cores": 2, "system": "x", "python": "3"},
-        "heats": [
-            {"size": 224, "batch": 8, "peer": peer, peer: measured(*times)}
-            | {"course": measured(2, 0.5)}
-            for peer, times in peers.items()
-        ],
-        "pipeline": {"64": {"first": 100, "later": 200}},
-        "matmul_size": 1000,
-    }
+PEERS = {
+    "torchvision, channels last": (4, 1),
+    "torchvision, channels first": (5, 2),
+    "Keras Conv2D(groups=32)": (80, 8),
+}
+MADE_UP = {
+    "machine": {"date": "2026-01-02", "cpu": "a CPU", "cores": 2, "system": "x", "python": "3"},
+    "heats": [
+        {"size": 224, "batch": 8, "peer": peer, peer: measured(*times), "course": measured(2, 0.5)}
+        for peer, times in PEERS.items()
+    ],
+    "pipeline": {"64": {"first": 100, "later": 200}},
+    "matmul_size": 1000,
+}
 
 
 def test_the_report_compares_with_torchvisions_best_and_with_keras():
-    text = report.summary(made_up())
-    assert "training step, against torchvision's best layout | 0.50× its time" in text
-    assert "prediction, against torchvision's best layout | 0.50× its time" in text
-    assert "`Conv2D(groups=32)` | 1/40 of its time" in text
+    text = report.summary(MADE_UP)
+    assert text.count("| 0.50× its time |") == 2  # training, prediction
+    assert "| 1/40 of its time |" in text
 
 
 def test_the_limit_is_the_operations_over_the_matrix_products_rate():
     macs = counting.macs(models.ResNeXt50())
     assert report.gflop(224, 8) == pytest.approx(2 * 3 * 8 * macs / 1e9)
-    assert report.gflops_a_second(made_up()) == pytest.approx(2 * 1000**3 / 0.1 / 1e9)
-    share = report.share_of_limit(made_up())
-    assert share == pytest.approx(report.gflop(224, 8) / 20 / 2)
+    assert report.gflops_a_second(MADE_UP) == pytest.approx(2 * 1000**3 / 0.1 / 1e9)
+    assert report.share_of_limit(MADE_UP) == pytest.approx(report.gflop(224, 8) / 20 / 2)
 
 
 def test_results_are_what_was_measured(tmp_path):
@@ -136,34 +116,49 @@ def test_results_are_what_was_measured(tmp_path):
     report.write(results, tmp_path)
     written = (FOLDER / "RESULTS.md").read_text(encoding="utf-8")
     assert written == (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
-    assert (FOLDER / "speed.png").exists()
-
-
-def test_what_the_readme_says_of_the_speed_is_in_the_results():
-    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
-    written = (FOLDER / "RESULTS.md").read_text(encoding="utf-8")
-    training, _, keras = re.findall(r"\| ([\d.×/]+) (?:its|of its) time \|", written)
-    assert f"took {training} the time of torchvision's" in " ".join(readme.split())
-    assert f"{keras} of that with Keras' own layer" in " ".join(readme.split())
-    (words,) = re.findall(r"!\[(Bars: .*)\]\(speed.png\)", written)
-    assert f"![{words}](benchmarks/speed.png)" in readme
 
 
 def test_the_speeds_in_notebook_01_are_the_measured_ones():
-    notebook = nbformat.read(FOLDER.parent / "notebooks" / "01_gpu_setup.ipynb", 4)
-    (cell,) = [cell for cell in notebook.cells if cell.id == "minutes"]
+    cells = nbformat.read(PROJECT / "notebooks" / "01_gpu_setup.ipynb", 4).cells
     names = {}
-    exec(cell.source, names)
+    exec(next(cell for cell in cells if cell.id == "minutes").source, names)
     results = json.loads((FOLDER / "speed.json").read_text(encoding="utf-8"))
-
-    def photographs_a_second(size, peer, who):
-        heats = [heat for heat in results["heats"] if report.setting(heat) == (size, 8)]
-        (seconds,) = [heat[who]["train"] for heat in heats if heat["peer"] == peer]
-        return pytest.approx(8 / seconds, rel=0.1)
-
     keras = "Keras Conv2D(groups=32)"
+    heats = {report.setting(heat): heat for heat in results["heats"] if heat["peer"] == keras}
+    asked = [((64, 8), "course"), ((224, 8), "course"), ((224, 8), keras)]
     assert list(names["photographs_a_second"].values()) == [
-        photographs_a_second(64, keras, "course"),
-        photographs_a_second(224, keras, "course"),
-        photographs_a_second(224, keras, keras),
+        pytest.approx(8 / heats[setting][who]["train"], rel=0.1) for setting, who in asked
     ]
+
+
+# NOTEBOOKS.md
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measures on Linux only")
+def test_memory_and_processor_time_are_of_all_processes_and_without_waiting():
+    child = (
+        "import time; held = bytearray(b'x') * 300_000_000\n"
+        "while time.process_time() < 1: pass\n"
+        "time.sleep(0.5)"
+    )
+    parent = f"import subprocess, sys, time\nsubprocess.run([sys.executable, '-c', {child!r}])"
+    with notebooks.Watch() as watch:
+        subprocess.run([sys.executable, "-c", f"{parent}\ntime.sleep(0.5)"], check=True, timeout=60)
+    assert 290e6 < watch.peak < 400e6
+    assert watch.kept < 100e6  # the child has ended
+    assert 1 <= watch.cpu < 1.9  # with the waiting, two and more
+
+
+def test_the_page_adds_the_server_to_what_the_kernels_hold():
+    costs = {"seconds": 61, "cpu": 100.4, "peak": 2.5e9, "kept": 1.24e9}
+    machine = dict.fromkeys(("date", "cpu", "cores", "system", "python", *notebooks.PACKAGES), "1")
+    each = {"03_one": costs, "05_two": {**costs, "kept": 2e9}}
+    page = notebooks.page({"machine": machine, "server": 0.14e9, "notebooks": each})
+    assert "ipynb) | 61 | 100 | 2.5 |" in page
+    assert "at most 2.6 GB" in page and " 3.4 GB" in page
+
+
+def test_the_committed_page_is_of_all_notebooks_and_of_the_committed_results():
+    results = json.loads((FOLDER / "notebooks.json").read_text(encoding="utf-8"))
+    assert tuple(results["notebooks"]) == notebook_runner.NAMES
+    assert (FOLDER / "NOTEBOOKS.md").read_text("utf-8") == notebooks.page(results)

@@ -6,32 +6,23 @@ import nbformat
 import pytest
 
 from resnext_course.publishing import gathered, slides
-from resnext_course.publishing.notebook_runner import FOLDER, NAMES
+from resnext_course.publishing.notebook_runner import NAMES, find
 from resnext_helpers.settings import CourseError
 
-NOTEBOOKS = {name: nbformat.read(FOLDER / f"{name}.ipynb", 4) for name in NAMES}
+NOTEBOOKS = {path.stem: nbformat.read(path, 4) for path in find()}
+PLAN = gathered.INSTRUCTORS.read_text("utf-8")
 
 
-def notebook(rows):
-    table = "## Glossary\n\n| English | 中文 | meaning |\n| --- | --- | --- |\n" + "\n".join(rows)
-    cell = nbformat.v4.new_markdown_cell(table, id="glossary")
-    return nbformat.v4.new_notebook(cells=[cell])
-
-
-def test_the_glossary_is_gathered_from_the_notebooks():
-    assert gathered.GLOSSARY.read_text("utf-8") == gathered.glossary(NOTEBOOKS)
-
-
-def test_the_instructors_plan_is_gathered_from_the_notebooks():
-    text = gathered.INSTRUCTORS.read_text("utf-8")
-    assert gathered.with_plan(text, NOTEBOOKS) == text
-    assert all(f"### [{name}]" in text for name in NAMES)
+def test_both_are_gathered_anew_when_a_notebook_changes():
+    glossary = gathered.GLOSSARY.read_text("utf-8")
+    assert gathered.with_glossary(glossary, NOTEBOOKS) == glossary, "run `make notebooks`"
+    assert gathered.with_plan(PLAN, NOTEBOOKS) == PLAN, "run `make notebooks`"
+    assert all(f"### [{name}]" in PLAN for name in NAMES)
 
 
 @pytest.mark.parametrize("heading, most", [("three hours", 180), ("45 minutes", 45)])
 def test_the_minutes_of_a_plan_are_those_of_its_sections(heading, most):
-    text = gathered.INSTRUCTORS.read_text("utf-8")
-    (plan,) = [part for part in text.split("\n## ") if part.splitlines()[0].endswith(heading)]
+    (plan,) = [part for part in PLAN.split("\n## ") if part.splitlines()[0].endswith(heading)]
     rows = [row.strip("|").split("|") for row in plan.splitlines() if row.startswith("| ")][2:]
     for _, number, wanted, total in rows:
         if not number.strip():
@@ -44,35 +35,27 @@ def test_the_minutes_of_a_plan_are_those_of_its_sections(heading, most):
     assert (sum(totals) if most == 180 else max(totals)) <= most
 
 
-def test_terms_are_sorted_and_the_first_notebook_explains():
-    text = gathered.glossary(
-        {
-            "01_a": notebook(["| width | 宽度 | how wide |", "| Adam | 亚当 | an optimizer |"]),
-            "02_b": notebook(["| width | 宽度 | something else |", "| path | 路径 | a branch |"]),
-        }
-    )
-    assert text.splitlines()[-3:] == [
-        "| Adam | 亚当 | an optimizer | [01](notebooks/01_a.ipynb) |",
-        "| path | 路径 | a branch | [02](notebooks/02_b.ipynb) |",
-        "| width | 宽度 | how wide | [01](notebooks/01_a.ipynb) |",
-    ]
+def test_terms_are_sorted_the_first_notebook_explains_and_chinese_names_agree():
+    def notebook(*rows):
+        table = "\n".join(["| English | 中文 | meaning |", "| --- | --- | --- |", *rows])
+        return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(table, id="glossary")])
 
-
-def test_two_chinese_names_for_a_term_are_refused():
     notebooks = {
-        "01_a": notebook(["| batch | 批次 | pictures |"]),
-        "02_b": notebook(["| batch | 批 | pictures |"]),
+        "01_a": notebook("| width | 宽度 | how wide |", "| Adam | 亚当 | an optimizer |"),
+        "02_b": notebook("| width | 宽度 | something else |", "| path | 路径 | a branch |"),
     }
-    with pytest.raises(CourseError, match="'batch' is 批 in 02_b and 批次 in 01_a: choose one"):
-        gathered.glossary(notebooks)
+    rows = gathered.with_glossary("", notebooks).splitlines()[1:]
+    assert rows[0] == "| Adam | 亚当 | an optimizer | [01](notebooks/01_a.ipynb) |"
+    assert [row.split(" | ")[2] for row in rows[1:]] == ["a branch", "how wide"]
+    notebooks["03_c"] = notebook("| width | 宽 | how wide |")
+    with pytest.raises(CourseError, match="'width' is 宽 in 03_c and 宽度 in 01_a"):
+        gathered.with_glossary("", notebooks)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_term_is_used_in_its_notebook_and_explained_in_few_words(name):
     prose = " ".join(cell.source for cell in NOTEBOOKS[name].cells if cell.id != "glossary")
-    terms = gathered.terms_of(NOTEBOOKS[name])
-    assert len(terms) >= 5
-    for english, chinese, meaning in terms:
+    for english, chinese, meaning in gathered.terms_of(NOTEBOOKS[name]):
         for word in re.sub(r"\(.*?\)", "", english).split(","):
             assert word.strip().lower() in prose.lower(), word
         assert re.search(r"[\u4e00-\u9fff]|F1", chinese), english
@@ -81,10 +64,9 @@ def test_every_term_is_used_in_its_notebook_and_explained_in_few_words(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_section_has_minutes_and_notes_and_their_sum_is_stated(name):
-    cells = [cell for cell in NOTEBOOKS[name].cells if re.search("^## ", cell.source, re.MULTILINE)]
-    silent = {"## Glossary", "## References"}
-    for cell in cells:
-        if cell.cell_type == "markdown" and cell.source.splitlines()[0] not in silent:
+    for cell in NOTEBOOKS[name].cells:
+        heading = re.search(r"^## (?!Glossary|References)", cell.source, re.MULTILINE)
+        if cell.cell_type == "markdown" and heading:
             assert cell.metadata.course.minutes > 0, cell.id
             assert 5 <= len(cell.metadata.course.notes.split()) <= 70, cell.id
     total = slides.minutes(NOTEBOOKS[name])

@@ -1,4 +1,4 @@
-"""The HTML pages: complete without a network, readable without eyes, linked to each other."""
+"""Pages and slide decks: what is where, nothing from elsewhere, readable without eyes."""
 
 import base64
 import re
@@ -6,95 +6,123 @@ import re
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from pictures import raw_png
 
-from resnext_course.publishing import pages
+from resnext_course.publishing import pages, slides
+from resnext_course.publishing.notebook_runner import FOLDER, NAMES
 
-PNG = base64.b64encode(
-    base64.b64decode(
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-    )
+PNG = raw_png(1, 1, 8, 2, [bytes(3)])
+WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "HBox()"}
+PANEL = nbformat.v4.new_output(
+    "display_data",
+    {**WIDGET, "image/png": base64.b64encode(PNG).decode()},
+    metadata={"image/png": {"alt": 'A panel, 1 < 2, "open"'}},
 )
 
 
-@pytest.fixture
-def page(tmp_path):
-    """A page of a notebook that has everything a page may load from elsewhere, parsed."""
-    (tmp_path / "bird.png").write_bytes(base64.b64decode(PNG))
-    text = "# The *first* `one`\n\n![a bird](bird.png) `$x$` [next](02_next.ipynb#top)"
-    cell = nbformat.v4.new_code_cell("show()", id="show", execution_count=1)
-    cell.outputs = [
-        nbformat.v4.new_output(
-            "display_data",
-            {"image/png": PNG.decode(), "text/plain": "x"},
-            metadata={"image/png": {"alt": 'Two "lines", 1 < 2'}},
-        ),
-        nbformat.v4.new_output(
-            "display_data",
-            {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "HBox()"},
-        ),
-        nbformat.v4.new_output(
-            "display_data",
-            {
-                "application/vnd.jupyter.widget-view+json": {"model_id": "2"},
-                "image/png": PNG.decode(),
-                "text/plain": "a panel",
-            },
-            metadata={"image/png": {"alt": "A panel's picture"}},
-        ),
-    ]
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_markdown_cell(text, id="title"), cell]
-    )
-    file = tmp_path / "html" / "01_first.html"
-    pages.write_page(notebook, file, tmp_path)
-    return BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
+def text(source, slide_type=None, **course):
+    cell = nbformat.v4.new_markdown_cell(source)
+    if slide_type:
+        cell.metadata.slideshow = {"slide_type": slide_type}
+    if course:
+        cell.metadata.course = course
+    return cell
 
 
-def test_a_page_loads_nothing(page):
-    loading = [
-        element
-        for element in page.find_all(["script", "link", "img", "iframe", "source", "object"])
-        for name in ("src", "href", "data")
-        if element.get(name) and not element[name].startswith("data:")
+NOTEBOOK = nbformat.v4.new_notebook(
+    cells=[
+        text("# The *first* `one`", "slide"),
+        text("![a bird](bird.png) `$x$` [next](02_next.ipynb#top)"),
+        text("## Counting", "slide", minutes=4, notes="Ask: how many?"),
+        text("hidden", "skip"),
+        text("continued"),
+        text("answer", "fragment"),
+        text("more", "subslide"),
+        nbformat.v4.new_code_cell("explore()", outputs=[PANEL], execution_count=1),
+        nbformat.v4.new_code_cell(
+            "2", outputs=[nbformat.v4.new_output("display_data", WIDGET)], execution_count=2
+        ),
+        text("## Recap", "slide", minutes=1, notes="Say it again."),
     ]
-    assert loading == []
-    for style in page.find_all("style"):
+)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The page and the deck of ``NOTEBOOK``, and the index of the decks, parsed, by name."""
+    folder = tmp_path_factory.mktemp("documents")
+    (folder / "bird.png").write_bytes(PNG)
+    nbformat.write(NOTEBOOK, folder / "01_first.ipynb")
+    pages.write_page(NOTEBOOK, folder / "page.html", folder)
+    slides.write([folder / "01_first.ipynb"], folder)
+    files = {"page": "page.html", "deck": "01_first.html", "index": "index.html"}
+    return {
+        name: BeautifulSoup((folder / file).read_text("utf-8"), "html.parser")
+        for name, file in files.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["page", "deck", "index"])
+def test_nothing_is_loaded_from_elsewhere(written, name):
+    for element in written[name].find_all(["script", "link", "img", "iframe", "source", "object"]):
+        for attribute in ("src", "href", "data"):
+            assert element.get(attribute, "data:").startswith("data:"), element
+        assert element.name != "script" or "import(" not in element.text
+    for style in written[name].find_all("style"):
         assert not re.search(r"@import|url\((?!['\"]?(data:|#))", style.text)
-    assert not any("import(" in script.text for script in page.find_all("script"))
 
 
-def test_a_page_keeps_the_text_for_each_picture(page):
-    assert [image["alt"] for image in page.find_all("img")] == [
-        "a bird",
-        'Two "lines", 1 < 2',
-        "A panel's picture",  # of an explorer, whose widget doesn't run here
+@pytest.mark.parametrize("name", ["page", "deck"])
+def test_language_title_links_and_the_texts_of_pictures(written, name):
+    document = written[name]
+    assert document.html["lang"] == "en"
+    assert document.title.text == {"page": "The first one", "deck": "The first one: slides"}[name]
+    assert document.find("a", string="next")["href"] == "02_next.html#top"
+    texts = [image["alt"] for image in document.find_all("img")]
+    assert texts == ["a bird", 'A panel, 1 < 2, "open"']  # which stands in for its widget
+
+
+def test_a_page_leads_back_and_a_widget_leaves_its_text(written):
+    assert written["page"].nav.a["href"] == "index.html"
+    assert "HBox()" in written["page"].text
+
+
+def test_the_index_leads_to_each_deck_and_says_its_minutes(written):
+    (row,) = written["index"].table.tbody.find_all("tr")
+    assert row.a["href"] == "01_first.html" and row.a.text == "The first one"
+    assert row.find_all("td")[1].text == "5"
+    assert "full screen" in written["index"].ul.text
+
+
+def test_cells_are_on_the_slides_that_their_metadata_say(written):
+    found = [
+        [
+            [words for words in slide.stripped_strings if not words.startswith(("4 min", "1 min"))]
+            for slide in section.find_all("section", recursive=False)
+        ]
+        for section in written["deck"].select(".slides > section")
     ]
+    assert [len(section) for section in found] == [1, 2, 1]
+    assert found[1][0][0] == "Counting" and {"continued", "answer"} < set(found[1][0])
+    assert found[1][1][:2] == ["more", "explore"]
+    assert "hidden" not in written["deck"].main.text
+    assert written["deck"].select_one(".fragment").text.strip() == "answer"
 
 
-def test_a_widget_leaves_its_text(page):
-    assert "HBox()" in page.text
+def test_minutes_and_notes_are_the_speakers(written):
+    notes = [" ".join(aside.text.split()) for aside in written["deck"].select("aside.notes")]
+    assert notes == ["4 min. Ask: how many?", "1 min. Say it again."]
+    slides = written["deck"].select(".slides > section > section")
+    assert [slide.get("data-timing") for slide in slides] == [None, "120", "120", "60"]
 
 
-def test_a_page_has_language_title_and_a_way_back(page):
-    assert page.html["lang"] == "en"
-    assert page.title.text == "The first one"
-    assert page.nav.a["href"] == "index.html"
-
-
-def test_links_between_notebooks_become_links_between_pages(page):
-    assert page.find("a", string="next")["href"] == "02_next.html#top"
-
-
-def test_the_index_leads_to_each_page(tmp_path):
-    written = [(tmp_path / "01_a.html", "Birds & more", 12.3), (tmp_path / "02_b.html", "B", 4.0)]
-    pages.write_index(written, {"Validation accuracy": "0.9"}, tmp_path / "index.html")
-    index = BeautifulSoup((tmp_path / "index.html").read_text(encoding="utf-8"), "html.parser")
-    assert [(a.text, a["href"]) for a in index.table.find_all("a")] == [
-        ("Birds & more", "01_a.html"),
-        ("B", "02_b.html"),
-    ]
-    assert [cell.text for cell in index.select("td.number")] == ["12", "4"]
-    assert (index.dt.text, index.dd.text) == ("Validation accuracy", "0.9")
-    assert index.html["lang"] == "en"
-    assert index.title.text and index.h1.text
-    assert index.find_all(["script", "link", "img"]) == []
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_can_be_presented_live(name):
+    """jupyterlab-slideshow shows neither a cell of type "-" nor one of type "notes"."""
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", 4)
+    first = nbformat.read(FOLDER / f"{NAMES[0]}.ipynb", 4)
+    style = "@deathbeds/jupyterlab-fonts"  # letters for the back of a room
+    assert notebook.metadata[style] == first.metadata[style]
+    types = {cell.metadata.get("slideshow", {}).get("slide_type") for cell in notebook.cells}
+    assert types <= {None, "slide", "subslide", "fragment", "skip"}
+    assert notebook.cells[0].metadata.slideshow.slide_type == "slide"

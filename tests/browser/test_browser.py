@@ -1,0 +1,279 @@
+"""What a learner and a presenter see, in a real browser: JupyterLab, slide decks, a page.
+
+nbval runs the notebooks' cells, so one explorer alone is run here.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import nbformat
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from resnext_course.publishing import pages, slides
+from resnext_course.publishing.notebook_runner import FOLDER, NAMES, find
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE = 120  # seconds; on two cores that also run other tests a first start is slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def page():
+    """A page of 1280×720, as large as a projector's."""
+    expect.set_options(timeout=1000 * PATIENCE)
+    with sync_playwright() as playwright:
+        # A sandbox inside a sandbox (a container, root) does not start.
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=options, timeout=1000 * PATIENCE
+        )
+        page = chromium.new_page(viewport={"width": 1280, "height": 720})
+        page.set_default_timeout(1000 * PATIENCE)
+        yield page
+        chromium.close()
+
+
+# Decks and pages
+
+
+@pytest.fixture(scope="module")
+def decks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slides")
+    slides.write(find(), folder)
+    return folder
+
+
+def open_file(page, file):
+    """Opens a file in the browser; returns the addresses elsewhere that it asks for."""
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    return [url for url in asked if not url.startswith(("file:", "data:"))]
+
+
+FITTED = (
+    "Reveal.isReady() && Reveal.getSlides().every(slide => slide.style.cssText.includes('--fit'))"
+)
+MEASURE = """() => Reveal.getSlides().map((slide, index) => ({
+    number: index + 1,
+    heading: (slide.querySelector('h1, h2, h3') ?? slide).innerText.trim().split('\\n')[0],
+    below: slide.scrollHeight - 720,
+    beside: slide.scrollWidth - 1280,
+}))"""
+
+TO_NOTES = """() => {
+    const {h, v} = Reveal.getIndices(document.querySelector('aside.notes').closest('section'));
+    Reveal.slide(h, v);
+}"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_slide_fits_with_no_network(page, decks, name):
+    """Else: say less on it, or begin a subslide. ``below`` and ``beside`` are pixels."""
+    assert open_file(page, decks / f"{name}.html") == []
+    page.wait_for_function(FITTED)
+    measured = page.evaluate(MEASURE)
+    assert len(measured) > 10
+    assert [slide for slide in measured if slide["below"] > 0 or slide["beside"] > 0] == []
+
+
+def test_one_key_goes_through_a_deck_and_only_the_speaker_sees_the_notes(page, decks):
+    open_file(page, decks / "index.html")
+    page.locator("table a").first.click()
+    page.wait_for_function(FITTED)
+    seen = {page.evaluate("Reveal.getSlidePastCount()")}
+    for _ in range(5 * page.evaluate("Reveal.getTotalSlides()")):  # fragments stop, too
+        if page.evaluate("Reveal.isLastSlide()"):
+            break
+        page.keyboard.press("Space")
+        seen.add(page.evaluate("Reveal.getSlidePastCount()"))
+    assert len(seen) == page.evaluate("Reveal.getTotalSlides()")
+    page.evaluate(TO_NOTES)
+    with page.expect_popup() as opened:
+        page.keyboard.press("s")
+    expect(opened.value.locator(".speaker-controls-notes")).to_contain_text(re.compile(r"\d min"))
+    assert not any(notes.is_visible() for notes in page.locator("aside.notes").all())
+    opened.value.close()
+
+
+def test_a_page_shows_its_pictures_with_no_network(page, tmp_path):
+    notebook = nbformat.read(FOLDER / f"{NAMES[2]}.ipynb", 4)
+    pages.write_page(notebook, tmp_path / "page.html", FOLDER)
+    assert open_file(page, tmp_path / "page.html") == []
+    pictures = page.locator(".jp-OutputArea img").all()
+    assert len(pictures) == sum(map(pictures_of, notebook.cells)) > 5
+    for picture in pictures:
+        assert picture.evaluate("one => one.complete && one.naturalWidth > 100")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def pictures_of(cell):
+    """How many PNG pictures a cell's outputs hold."""
+    return sum("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+
+
+# JupyterLab
+
+NAME = "04_resnet_vs_resnext_block"
+SAVED = nbformat.read(FOLDER / f"{NAME}.ipynb", 4).cells
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab that knows nothing of the learner's, with a fresh notebook."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copy(FOLDER / f"{NAME}.ipynb", folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    site, token = f"http://127.0.0.1:{port}", secrets.token_hex()
+    options = {"ip": "127.0.0.1", "port": port, "IdentityProvider.token": token}
+    options |= {"ServerApp.root_dir": folder, "LabApp.expose_app_in_browser": True}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    own = {f"JUPYTER_{kind}_DIR": str(folder / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    page_config = folder / "CONFIG" / "labconfig" / "page_config.json"
+    page_config.parent.mkdir(parents=True)
+    without = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    page_config.write_text(json.dumps(without))  # its question would lie over the slides
+    log = folder / "log"
+    with log.open("w") as file:
+        server = subprocess.Popen(command, stdout=file, stderr=file, env={**os.environ, **own})
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not answers(f"{site}/api?token={token}"):
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.5)
+        yield f"{site}/lab/tree/{NAME}.ipynb?token={token}&reset"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def answers(address):
+    try:
+        return urllib.request.urlopen(address, timeout=5).status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def notebook(lab, page):
+    """The notebook, opened as from a fresh clone."""
+    page.goto(lab)
+    notebook = Notebook(page)
+    notebook.wait_for("() => panel?.context?.isReady && panel.sessionContext.isReady")
+    return notebook
+
+
+class Notebook:
+    """A notebook in JupyterLab; ``panel`` in the scripts is its ``NotebookPanel``."""
+
+    def __init__(self, page):
+        self.page = page
+
+    def do(self, function, argument=None):
+        """Calls a function of JavaScript, and returns what it returns."""
+        return self.page.evaluate(with_panel(function), argument)
+
+    def wait_for(self, function, argument=None):
+        """Waits until a function of JavaScript returns true."""
+        # Asked at every drawn frame, as by default, Chromium would draw all the time.
+        self.page.wait_for_function(with_panel(function), arg=argument, polling=50)
+
+    def activate(self, cell_id):
+        """Makes a cell the active one; returns its place on the page."""
+        index = self.do(
+            """async id => {
+                const index = panel.content.widgets.findIndex(cell => cell.model.id === id);
+                panel.content.activeCellIndex = index;
+                await panel.content.scrollToItem(index, 'start');
+                return index;
+            }""",
+            cell_id,
+        )
+        return self.page.locator(f'.jp-Notebook [data-windowed-list-index="{index}"]')
+
+
+def with_panel(function):
+    panel = "window.jupyterapp?.shell.currentWidget"
+    return f"argument => {{ const panel = {panel}; return ({function})(argument); }}"
+
+
+def test_a_fresh_clone_shows_every_picture(notebook):
+    assert not notebook.do("() => panel.content.model.cells.get(1).trusted")
+    for cell in SAVED:
+        if pictures_of(cell):
+            shown = notebook.activate(cell.id).locator(".jp-OutputArea-output img")
+            shown.nth(pictures_of(cell) - 1).wait_for()
+            for image in shown.all():
+                assert image.evaluate("one => one.decode().then(() => one.naturalWidth)") > 100
+
+
+@pytest.fixture
+def deck(notebook):
+    """The notebook's slides, started from its toolbar at the first one; its `setup` is run."""
+    notebook.activate("setup")
+    notebook.do("() => { window.jupyterapp.commands.execute('notebook:run-cell'); }")
+    notebook.activate(SAVED[0].id)
+    notebook.page.locator(".jp-NotebookPanel-toolbar [data-command='deck:toggle']").click()
+    notebook.wait_for("() => document.body.dataset.jpDeckMode === 'presenting'")
+    yield notebook
+    notebook.page.keyboard.press("Escape")
+    notebook.wait_for("() => !document.body.dataset.jpDeckMode")
+
+
+TOO_TALL = """() => {
+    const node = panel.content.node;
+    const parts = [node, ...node.querySelectorAll('.jp-Notebook, .jp-WindowedPanel-outer')];
+    return Math.max(...parts.map(part => part.scrollHeight)) - window.innerHeight;
+}"""
+
+
+def test_live_slides_advance_with_the_keyboard_and_fit(deck):
+    too_tall = []
+    for index, cell in enumerate(SAVED):
+        kind = cell.metadata.get("slideshow", {}).get("slide_type")
+        if kind == "skip":
+            continue
+        if index:
+            deck.page.keyboard.press("Space")
+        deck.wait_for("index => panel.content.activeCellIndex === index", index)
+        if kind and deck.do(TOO_TALL) > 0:
+            too_tall.append((cell.id, deck.do(TOO_TALL)))
+    assert too_tall == []
+
+
+def test_inside_live_slides_an_explorer_runs_and_follows_keyboard_and_mouse(deck):
+    cell = deck.activate("explore-price")
+    deck.page.keyboard.press("Control+Enter")
+    head = deck.page.get_by_role("rowheader", name="cardinality C", exact=True)
+    value = cell.get_by_role("row").filter(has=head).get_by_role("cell").last
+    expect(value).to_have_text("32")
+    handle, picture = cell.locator("[role=slider]").first, cell.locator(".jupyter-widgets img")
+    handle.press("ArrowLeft")
+    expect(value).to_have_text("16")
+
+    before = picture.get_attribute("src")
+    track, knob = cell.locator(".noUi-base").first.bounding_box(), handle.bounding_box()
+    height = knob["y"] + knob["height"] / 2
+    deck.page.mouse.move(knob["x"] + knob["width"] / 2, height)
+    deck.page.mouse.down()
+    deck.page.mouse.move(track["x"], height, steps=5)
+    deck.page.mouse.up()
+    expect(value).to_have_text("1")
+    expect(picture).not_to_have_attribute("src", before)
+    assert picture.evaluate("one => one.getBoundingClientRect().right <= window.innerWidth")
