@@ -11,8 +11,8 @@ sys.path.insert(0, str(HERE.parent))
 from accuracy import CASES, SEEDS  # noqa: E402
 from tables import table  # noqa: E402
 
-from resnext_course import comparison, intervals  # noqa: E402
-from resnext_course.comparison import TABLE_2  # noqa: E402
+from resnext_course import comparison  # noqa: E402
+from resnext_course.comparison import PAPER_ERRORS, TABLE_2  # noqa: E402
 from resnext_course.figures import comparison_diagrams  # noqa: E402
 from resnext_helpers.batch_norm import BatchNorm  # noqa: E402
 
@@ -26,7 +26,7 @@ RECIPES = {  # the article's cases, and what their rows are called
     "article, rate mended": "groups and rate mended",
     COURSE: "the course's",
 }
-NETWORKS = {"small, {}×{}".format(*size): name for name, size in TABLE_2.items()}
+NETWORKS = {f"small, {c}×{TABLE_2[c]}": name for name, c in comparison.NETWORKS.items()}
 RESNET, RESNEXT, SMOOTHED = "small, 1×64", "small, 32×4", "small, 32×4, label smoothing"
 LAST = 5  # epochs in which an accuracy that has settled stays about the same
 
@@ -141,7 +141,7 @@ def fastest_epoch(runs):
 def anew(runs):
     """The mean accuracy with batch norm's statistics measured anew, where it was, in words."""
     values = [run["val_accuracy_anew"] for run in runs if "val_accuracy_anew" in run]
-    return intervals.percent(intervals.interval(values)) if values else "–"
+    return comparison.percent(comparison.interval(values)) if values else "–"
 
 
 def late(runs):
@@ -157,16 +157,16 @@ def pair(runs):
     rows = []
     for case, name in NETWORKS.items():
         if recorded := [run for run in runs if run["name"] == case]:
-            groups, width, error = TABLE_2[name]
+            c = comparison.NETWORKS[name]
             rows.append(
                 (
-                    name if "×" in name else f"{name} ({groups}×{width}d)",
+                    name if "×" in name else f"{name} ({c}×{TABLE_2[c]}d)",
                     f"{recorded[0]['parameters'] / 1e6:.1f} M",
                     f"{recorded[0]['macs'] / 1e6:.0f} M",
                     str(len(recorded)),
                     mean(runs, case),
                     difference(runs, RESNET, case),
-                    f"{100 - error:.1f}%",
+                    f"{100 - PAPER_ERRORS[c]:.1f}%",
                 )
             )
     header = (
@@ -203,14 +203,14 @@ without, seed by seed: {difference(runs, RESNEXT, SMOOTHED)}."""
 
 def in_short(runs):
     """The findings in a few sentences, for the README; it takes a run of each case."""
-    reached = {case: intervals.interval(of(runs, case).values()).mean for case in CASES}
+    reached = {case: comparison.interval(of(runs, case).values()).mean for case in CASES}
     species = runs[0]["data"]["photographs"]
     written, mended = (
         late([run for run in runs if run["name"] == case])
         for case in (AS_WRITTEN, "article, groups mended")
     )
     measured = anew([run for run in runs if run["name"] == AS_WRITTEN])
-    gap = intervals.paired(of(runs, RESNET), of(runs, RESNEXT))
+    gap = comparison.paired(of(runs, RESNET), of(runs, RESNEXT))
     return (
         f"Trained from scratch on photographs of {len(species)} species ({sum(species.values())} "
         f"in all), the article's network as written gets {reached[AS_WRITTEN]:.0%} of the "
@@ -232,7 +232,7 @@ def of(runs, case):
 def mean(runs, case):
     """A case's mean with its interval, in words."""
     seeds = of(runs, case)
-    return intervals.percent(intervals.interval(seeds.values())) if seeds else "–"
+    return comparison.percent(comparison.interval(seeds.values())) if seeds else "–"
 
 
 def difference(runs, first, second):
@@ -240,4 +240,4 @@ def difference(runs, first, second):
     one, other = of(runs, first), of(runs, second)
     if first == second or not one.keys() & other.keys():
         return "–"
-    return intervals.in_points(intervals.paired(one, other))
+    return comparison.points(comparison.paired(one, other))

@@ -3,7 +3,8 @@
 import ipywidgets as widgets
 
 from resnext_course.explorers._panel import Panel, choice
-from resnext_helpers import gradcam, photos
+from resnext_course.figures import grad_cam
+from resnext_helpers import evaluation, photos
 
 
 def explore(run, indices, of_true_class):
@@ -14,16 +15,14 @@ def explore(run, indices, of_true_class):
         indices: which of ``run.validation`` to offer, in this order.
         of_true_class: ``(count,)``, for each of ``run.validation`` the probability of its class.
     """
-    layers = gradcam.stages(run.model)
     offered = [
         (f"{rank} ({of_true_class[i]:.0%})", int(i)) for rank, i in enumerate(indices, start=1)
     ]
 
     def draw(photo, explained, layer, strength):
         pixels = photos.read(run.validation[photo].path, run.image_size)
-        picture = gradcam.explanation(
-            run.model, run.class_names, pixels, explained, strength / 100, layer
-        )
+        explanation = grad_cam.explain(run.model, run.class_names, pixels, explained, layer)
+        picture = grad_cam.picture(pixels, explanation, strength / 100)
         true_class = run.class_names[run.validation[photo].label]
         picture.data = {"true class": true_class, **picture.data}
         return picture
@@ -33,7 +32,9 @@ def explore(run, indices, of_true_class):
         photo=choice(offered, "photo (probability of its class)"),
         explained=class_control(run.class_names),
         layer=choice(
-            list(layers.items()), "feature map at the end of", gradcam.readable_layer(run.model)
+            list(evaluation.stages(run.model).items()),
+            "feature map at the end of",
+            grad_cam.readable_layer(run.model),
         ),
         strength=strength_control(),
     )
@@ -41,16 +42,11 @@ def explore(run, indices, of_true_class):
 
 def class_control(class_names):
     """A slider through the classes whose score can be explained."""
-    return choice([gradcam.MOST_LIKELY, *class_names], "class that is explained")
+    return choice([grad_cam.MOST_LIKELY, *class_names], "class that is explained")
 
 
 def strength_control():
     """A slider for how much the heat map covers the photograph, in percent."""
     return widgets.IntSlider(
-        value=60,
-        min=0,
-        max=100,
-        step=10,
-        description="strength of the heat map, in %",
-        continuous_update=False,
+        60, 0, 100, 10, description="strength of the heat map, in %", continuous_update=False
     )

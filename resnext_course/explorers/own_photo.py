@@ -4,7 +4,8 @@ import ipywidgets as widgets
 
 from resnext_course.explorers._panel import Panel
 from resnext_course.explorers.grad_cam import class_control, strength_control
-from resnext_helpers import gradcam, photos
+from resnext_course.figures import grad_cam
+from resnext_helpers import photos
 
 
 def explore(run):
@@ -15,13 +16,12 @@ def explore(run):
     Args:
         run: the ``evaluation.Run`` whose network is asked.
     """
-    layer = gradcam.readable_layer(run.model)
+    layer = grad_cam.readable_layer(run.model)
 
     def draw(upload, explained, strength):
         name, pixels = open_upload(upload, run)
-        picture = gradcam.explanation(
-            run.model, run.class_names, pixels, explained, strength / 100, layer
-        )
+        explanation = grad_cam.explain(run.model, run.class_names, pixels, explained, layer)
+        picture = grad_cam.picture(pixels, explanation, strength / 100)
         picture.data = {"photo": name, **picture.data}
         return picture
 

@@ -1,6 +1,7 @@
 """The photo browser: one photograph, and what augmentation can make of it."""
 
 import math
+from functools import partial
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
@@ -21,28 +22,16 @@ _LIMITS = {
 }
 
 
-def varied_photo(
-    report,
-    class_name,
-    number=1,
-    *,
-    right=0,
-    down=0,
-    mirror=False,
-    turn=0,
-    zoom=0,
-    brightness=0,
-    contrast=0,
+def varied(
+    pixels, *, right=0, down=0, mirror=False, turn=0, zoom=0, brightness=0, contrast=0
 ):
-    """A photograph beside its variation, as training would make it with these amounts.
+    """A photograph's variation, as training would make it with these amounts.
 
     The changes come in the order of the arguments: a photograph that is shifted to the right and
     mirrored has moved to the left.
 
     Args:
-        report: a ``data.Report``; one of its photographs is shown.
-        class_name: the photograph's class.
-        number: which photograph of this class, from 1.
+        pixels: ``uint8 (height, width, 3)``.
         right: how far the thing in the picture moves to the right, in % of the width.
         down: how far it moves down, in % of the height.
         mirror: whether left and right change places.
@@ -52,45 +41,93 @@ def varied_photo(
         contrast: change of each value's distance from the mean, in %.
 
     Returns:
+        ``float32 (height, width, 3)``.
+    """
+
+    def one(amount):  # for a batch of one picture
+        return np.array([amount], np.float32)
+
+    return augmentation.vary(
+        pixels[None],
+        right=one(-right / 100),  # the camera moves, so what it sees moves the other way
+        down=one(-down / 100),
+        mirror=np.array([mirror]),
+        turn=one(math.radians(turn)),
+        view=one(1 - zoom / 100),
+        brightness=one(1 + brightness / 100),
+        contrast=one(1 + contrast / 100),
+    )[0].numpy()
+
+
+def in_training(amounts):
+    """In words, whether training could draw these amounts, which are as in ``varied``."""
+    beyond = [name for name, most in _LIMITS.items() if abs(amounts.get(name, 0)) > most]
+    return f"no, too much: {', '.join(beyond)}" if beyond else "yes"
+
+
+def draw(report, class_name, number=1, **amounts):
+    """A photograph beside its variation, and how often each scaled value comes.
+
+    Args:
+        report: a ``data.Report``; one of its photographs is shown.
+        class_name: the photograph's class.
+        number: which photograph of this class, from 1.
+        amounts: as in ``varied``.
+
+    Returns:
         A ``Picture``; its data hold mean and spread of the scaled values before and after, and
         whether training could draw these amounts.
 
     Raises:
         ValueError: the class has no such photograph.
     """
-    photo = _find(report, class_name, number)
+    members = [p for p in report.photos if report.class_names[p.label] == class_name]
+    if number > len(members):
+        raise ValueError(
+            f"{class_name!r} has {len(members)} photographs, so there is no number {number}."
+        )
+    photo = members[number - 1]
     pixels = photos.read(photo.path, SIDE)
-    varied = augmentation.vary(
-        pixels[None],
-        right=_one(-right / 100),  # the camera moves, so what it sees moves the other way
-        down=_one(-down / 100),
-        mirror=np.array([mirror]),
-        turn=_one(math.radians(turn)),
-        view=_one(1 - zoom / 100),
-        brightness=_one(1 + brightness / 100),
-        contrast=_one(1 + contrast / 100),
-    )[0].numpy()
-    before, after = (data.scale(image).numpy() for image in (pixels, varied))
-    amounts = {"right": right, "down": down, "turn": turn, "zoom": zoom}
-    amounts |= {"brightness": brightness, "contrast": contrast}
+    changed = varied(pixels, **amounts)
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), width_ratios=(1, 1, 1.2))
+    numbers = {}
+    for axis, picture, name, color, line in (
+        (axes[0], pixels, "before", "orange", "--"),
+        (axes[1], changed, "after", "blue", "-"),
+    ):
+        axis.imshow(picture.round().astype(np.uint8))
+        axis.set_title(name)
+        axis.axis("off")
+        scaled = data.scale(picture).numpy()
+        # Two digits are enough to compare, and every machine gets the same ones.
+        numbers |= {
+            f"scaled_mean_{name}": round(float(scaled.mean()), 2),
+            f"scaled_spread_{name}": round(float(scaled.std()), 2),
+        }
+        shares = 100 * np.histogram(scaled, _BINS)[0] / scaled.size
+        style = {"color": plots.COLORS[color], "linestyle": line, "linewidth": 2.2}
+        axes[2].stairs(shares, _BINS, label=name, **style)
+    axes[2].set(title="scaled values", xlabel="value", ylabel="% of the values")
+    axes[2].legend()
     with photos.open_image(photo.path) as file:
         size = f"{file.width} × {file.height}"
+    words = {"mirror": "{}ed", "turn": "{} {:+}°"}
+    changes = ", ".join(
+        words.get(name, "{} {:+} %").format(name, n) for name, n in amounts.items() if n
+    )
     return plots.Picture(
-        _draw((pixels, varied.round().astype(np.uint8)), (before, after)),
-        f"{class_name}, photograph {number}, before and after: {_in_words(mirror, amounts)}",
+        figure,
+        f"{class_name}, photograph {number}, before and after: {changes or 'nothing is changed'}.",
         class_name=class_name,
         file=photo.path.name,
         size_in_pixels=size,
-        scaled_mean_before=_rounded(before.mean()),
-        scaled_mean_after=_rounded(after.mean()),
-        scaled_spread_before=_rounded(before.std()),
-        scaled_spread_after=_rounded(after.std()),
-        can_happen_in_training=_in_training(amounts),
+        **numbers,
+        can_happen_in_training=in_training(amounts),
     )
 
 
 def browse(report):
-    """The panel around ``varied_photo``: choose a photograph of the report, and change it."""
+    """The panel around ``draw``: choose a photograph of the report, and change it."""
 
     def slider(description, start, least, most, step=5):
         return widgets.IntSlider(
@@ -103,7 +140,7 @@ def browse(report):
         )
 
     return Panel(
-        lambda **values: varied_photo(report, **values),
+        partial(draw, report),
         class_name=choice(report.class_names, "class"),
         number=slider("photograph", 1, 1, max(report.counts().values()), step=1),
         right=slider("shift right, %", 0, -50, 50),
@@ -114,59 +151,3 @@ def browse(report):
         brightness=slider("brightness, %", 20, -100, 100),
         contrast=slider("contrast, %", 0, -100, 100),
     )
-
-
-def _find(report, class_name, number):
-    members = [p for p in report.photos if report.class_names[p.label] == class_name]
-    if not 1 <= number <= len(members):
-        raise ValueError(
-            f"{class_name!r} has {len(members)} photographs, so there is no number {number}."
-        )
-    return members[number - 1]
-
-
-def _one(amount):
-    """An amount for a batch of one picture."""
-    return np.array([amount], np.float32)
-
-
-def _rounded(number):
-    """Two digits are enough to compare, and every machine gets the same ones."""
-    return round(float(number), 2)
-
-
-def _in_words(mirror, amounts):
-    changes = ["mirrored"] * mirror
-    changes += [
-        f"{name} {n:+}{'°' if name == 'turn' else ' %'}" for name, n in amounts.items() if n
-    ]
-    return f"{', '.join(changes) or 'nothing is changed'}."
-
-
-def _in_training(amounts):
-    beyond = [name for name, amount in amounts.items() if abs(amount) > _LIMITS[name]]
-    return f"no, too much: {', '.join(beyond)}" if beyond else "yes"
-
-
-def _draw(pictures, scaled):
-    """Both pictures, and below them how often each scaled value comes."""
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), width_ratios=(1, 1, 1.2))
-    for axis, picture, title in zip(axes[:2], pictures, ("before", "after"), strict=True):
-        axis.imshow(picture)
-        axis.set_title(title)
-        axis.axis("off")
-    for values, color, line, label in zip(
-        scaled, ("orange", "blue"), ("--", "-"), ("before", "after"), strict=True
-    ):
-        counts, _ = np.histogram(values, _BINS)
-        axes[2].stairs(
-            100 * counts / values.size,
-            _BINS,
-            color=plots.COLORS[color],
-            linestyle=line,
-            linewidth=2.2,
-            label=label,
-        )
-    axes[2].set(title="scaled values", xlabel="value", ylabel="% of the values")
-    axes[2].legend()
-    return figure

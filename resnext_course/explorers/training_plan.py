@@ -2,7 +2,7 @@
 
 The time of a step is taken apart into two: a part that grows with the multiply-adds, and a part
 that is the same however few pictures a step has (starting hundreds of small operations, changing
-25 million weights). Two measured steps give both.
+millions of weights). Two measured steps of a small network give both.
 """
 
 import math
@@ -10,20 +10,18 @@ import time
 from dataclasses import dataclass
 
 import ipywidgets as widgets
-import keras
 import numpy as np
-import tensorflow as tf
 
 from resnext_course.explorers._panel import Panel, choice
 from resnext_helpers import counting, models, plots, training
 from resnext_helpers.settings import PROFILES
 
-GROUPS, WIDTH = 32, 4
-MEASURED_SIZE = 64  # pixels
-MEASURED_BATCHES = 2, 32
-TRIES = 4  # of each batch; the first one of a kind is always slower
+SMALL = (1, 1, 1, 1)  # blocks a stage of the network that is measured, on pictures of 64 pixels
+BATCHES = 2, 32
 FORTH_AND_BACK = 3  # the way back costs two multiply-adds for each one of the way forth
-BYTES = 4  # of a float32
+# What is kept for the way back of one 224-pixel picture: the numbers behind each convolution, batch
+# norm and ReLU, roughly.
+KEPT_NUMBERS = {50: 28.8e6, 101: 42.4e6, 152: 59.3e6}
 
 
 @dataclass(frozen=True)
@@ -47,75 +45,43 @@ class Speed:
         )
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a training costs.
-
-    Attributes:
-        steps: training steps an epoch.
-        macs: multiply-adds of a step, forth and back.
-        epoch: seconds an epoch, validation included.
-        total: seconds in all, the preparation included.
-        weights: bytes of the weights, and of the two numbers that Adam keeps for each.
-        maps: bytes of the feature maps that a step keeps for its way back, roughly.
-    """
-
-    steps: int
-    macs: int
-    epoch: float
-    total: float
-    weights: int
-    maps: int
-
-
 def measure():
-    """Time real training steps of ResNeXt-50, on pictures of 64×64 pixels; takes 10 to 30 s.
+    """Time training steps of a small ResNeXt; takes a few seconds.
 
-    The fastest try counts: what else the machine does can only make a step slower.
+    The fastest of a kind counts: what else the machine does can only make a step slower.
     """
-    model = models.ResNeXt50((MEASURED_SIZE, MEASURED_SIZE, 3), 4)
+    model = models.resnext((64, 64, 3), 4, groups=32, width_per_group=4, blocks=SMALL)
     training.compile_model(model, learning_rate=1e-3)
-    training.make_variables(model)
-    ends = [time.perf_counter()]
-    clock = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
-    )
-    model.fit(_batches(), callbacks=[clock], shuffle=False, verbose=0)
-    seconds = np.diff(ends).tolist()
-    return speed_from(seconds[0], min(seconds[1:TRIES]), min(seconds[TRIES + 1 :]))
 
+    def seconds(pictures):
+        batch = np.zeros((pictures, 64, 64, 3), "float32"), np.zeros(pictures, "int32")
+        start = time.perf_counter()
+        model.train_on_batch(*batch)
+        return time.perf_counter() - start
 
-def _batches():
-    """One graph serves both sizes of a batch, because the number of pictures is left open."""
-    shape = (MEASURED_SIZE, MEASURED_SIZE, 3)
-    sizes = np.repeat(MEASURED_BATCHES, TRIES)
-
-    def draw():
-        for size in sizes:
-            yield np.zeros((size, *shape), "float32"), np.zeros(size, "int32")
-
-    signature = tf.TensorSpec((None, *shape), tf.float32), tf.TensorSpec((None,), tf.int32)
-    batches = tf.data.Dataset.from_generator(draw, output_signature=signature)
-    return batches.apply(tf.data.experimental.assert_cardinality(len(sizes)))
+    first = seconds(BATCHES[0])
+    return speed_from(first, *(min(seconds(batch) for _ in range(4)) for batch in BATCHES))
 
 
 def speed_from(first, small, large):
-    """The ``Speed`` behind three measured times.
+    """The ``Speed`` of ResNeXt-50 behind three measured times of the small network.
 
     Args:
         first: seconds of the very first step.
-        small: seconds of a step with the smaller batch of ``MEASURED_BATCHES``.
+        small: seconds of a step with the smaller batch of ``BATCHES``.
         large: seconds of a step with the larger batch.
     """
-    fewer, more = (FORTH_AND_BACK * n * _macs(MEASURED_SIZE) for n in MEASURED_BATCHES)
+    macs_a_picture = FORTH_AND_BACK * counting.network_macs(SMALL, 32, 4, 64)
+    fewer, more = (macs_a_picture * pictures for pictures in BATCHES)
     # A busy machine may make the small step look slower than the large one.
     macs_a_second = (more - fewer) / max(large - small, large / 10)
     fixed = max(0.0, large - more / macs_a_second)
-    return Speed(prepare=first, fixed=fixed, macs_a_second=macs_a_second)
+    larger = _parameters(models.BLOCKS[50]) / _parameters(SMALL)
+    return Speed(prepare=larger * first, fixed=larger * fixed, macs_a_second=macs_a_second)
 
 
-def _macs(image_size, depth=50):
-    return counting.network_macs(models.BLOCKS[depth], GROUPS, WIDTH, image_size)
+def _parameters(blocks, **which):
+    return counting.network_parameters(blocks, 32, 4, **which)
 
 
 def plan(speed, *, image_size, batch_size, epochs, photographs, depth=50):
@@ -129,36 +95,31 @@ def plan(speed, *, image_size, batch_size, epochs, photographs, depth=50):
         photographs: all of them; a fifth is kept for validation.
         depth: layers of the network, 50, 101 or 152.
 
+    Returns:
+        Numbers by name; each name has its unit.
+
     Raises:
         ValueError: no network can be trained so.
     """
     _check(image_size, batch_size, photographs)
+    blocks = models.BLOCKS[depth]
     validation = round(photographs * PROFILES["sample"].validation_fraction)
     steps = math.ceil((photographs - validation) / batch_size)
-    macs = _macs(image_size, depth)
-    trainable, total = (
-        counting.network_parameters(models.BLOCKS[depth], GROUPS, WIDTH, trainable_only=only)
-        for only in (True, False)
-    )
-    # The fixed part, and the graph, grow with the network.
-    larger = trainable / counting.network_parameters(models.BLOCKS[50], GROUPS, WIDTH)
+    macs = counting.network_macs(blocks, 32, 4, image_size)
+    trainable, total = _parameters(blocks), _parameters(blocks, trainable_only=False)
+    larger = trainable / _parameters(models.BLOCKS[50])  # so grow the fixed part and the graph
     forth = FORTH_AND_BACK * (photographs - validation) + validation  # no way back in validation
     epoch = steps * speed.fixed * larger + macs * forth / speed.macs_a_second
-    return Plan(
-        steps=steps,
-        macs=FORTH_AND_BACK * macs * batch_size,
-        epoch=epoch,
-        total=speed.prepare * larger + epochs * epoch,
-        weights=BYTES * (total + 2 * trainable),
-        maps=BYTES * batch_size * _kept_numbers(image_size, depth),
-    )
-
-
-def _kept_numbers(image_size, depth):
-    """Numbers kept for the way back, for one picture: behind each convolution, and behind the batch
-    norm and the ReLU that follow it."""
-    convolutions = counting.network_convolutions(models.BLOCKS[depth], GROUPS, WIDTH, image_size)
-    return 2 * sum(c.out_channels * c.output_size**2 for c in convolutions)
+    kept = KEPT_NUMBERS[depth] * (image_size / 224) ** 2
+    return {
+        "steps an epoch": steps,
+        "billion multiply-adds a step": FORTH_AND_BACK * macs * batch_size / 1e9,
+        "minutes an epoch": epoch / 60,
+        "minutes in all": (speed.prepare * larger + epochs * epoch) / 60,
+        # Four bytes a number; Adam keeps two numbers for each weight.
+        "megabytes for weights and Adam": 4 * (total + 2 * trainable) / 1e6,
+        "megabytes for feature maps, roughly": 4 * batch_size * kept / 1e6,
+    }
 
 
 def _check(image_size, batch_size, photographs):
@@ -180,43 +141,33 @@ def _check(image_size, batch_size, photographs):
         )
 
 
-def draw(speed, *, image_size, batch_size, epochs, photographs, depth=50):
+def draw(speed, photographs, **chosen):
     """Bars of the time that these settings take, beside the course's two profiles.
 
     Arguments and errors as in ``plan``. The profiles are those of ``settings``, with as many
     photographs and ResNeXt-50.
     """
-    yours = plan(
-        speed,
-        image_size=image_size,
-        batch_size=batch_size,
-        epochs=epochs,
-        photographs=photographs,
-        depth=depth,
-    )
-    minutes = {"your settings": yours.total / 60}
+    yours = plan(speed, photographs=photographs, **chosen)
+    minutes = {"your settings": yours["minutes in all"]}
     for name, profile in PROFILES.items():
-        chosen = {field: getattr(profile, field) for field in ("image_size", "epochs")}
-        batch = min(profile.batch_size, photographs)
-        cost = plan(speed, photographs=photographs, batch_size=batch, **chosen)
-        minutes[f"{name} profile"] = cost.total / 60
+        cost = plan(
+            speed,
+            image_size=profile.image_size,
+            batch_size=min(profile.batch_size, photographs),
+            epochs=profile.epochs,
+            photographs=photographs,
+        )
+        minutes[f"{name} profile"] = cost["minutes in all"]
     texts = {name: duration(60 * value) for name, value in minutes.items()}
     bars = plots.bars(
         minutes,
-        "Estimated time of a training: " + ", ".join(": ".join(pair) for pair in texts.items()),
+        "Estimated time of a training: " + ", ".join(map(": ".join, texts.items())),
         ylabel="minutes in all (estimated)",
         title=f"{photographs} photographs on this machine",
         labels=texts,
         horizontal=True,
     )
-    bars.data = {
-        "steps_an_epoch": yours.steps,
-        "billion_multiply-adds_a_step": round(yours.macs / 1e9, 2),
-        "minutes_an_epoch": round(yours.epoch / 60, 2),
-        "minutes_in_all": round(yours.total / 60, 2),
-        "megabytes_for_weights_and_Adam": round(yours.weights / 1e6),
-        "megabytes_for_feature_maps,_roughly": round(yours.maps / 1e6),
-    }
+    bars.data = {name: round(n, 2) if n < 100 else round(n) for name, n in yours.items()}
     return bars
 
 
@@ -230,14 +181,11 @@ def duration(seconds):
 def explore(speed):
     """The controls around ``draw``."""
     lazy = {"continuous_update": False}
-
     return Panel(
         lambda **settings: draw(speed, **settings),
         image_size=choice([16, 32, 64, 96, 128, 160, 192, 224, 320], "image size (pixels)", 128),
         batch_size=choice([1, 2, 4, 8, 16, 32, 64], "batch size", 16),
-        epochs=widgets.IntSlider(value=8, min=1, max=50, description="epochs", **lazy),
-        photographs=widgets.IntSlider(
-            value=240, min=20, max=2000, step=20, description="photographs", **lazy
-        ),
+        epochs=widgets.IntSlider(8, 1, 50, description="epochs", **lazy),
+        photographs=widgets.IntSlider(240, 20, 2000, 20, description="photographs", **lazy),
         depth=choice([(f"ResNeXt-{depth}", depth) for depth in (50, 101, 152)], "network"),
     )
