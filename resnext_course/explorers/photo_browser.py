@@ -22,9 +22,7 @@ _LIMITS = {
 }
 
 
-def varied(
-    pixels, *, right=0, down=0, mirror=False, turn=0, zoom=0, brightness=0, contrast=0
-):
+def varied(pixels, *, right=0, down=0, mirror=False, turn=0, zoom=0, brightness=0, contrast=0):
     """A photograph's variation, as training would make it with these amounts.
 
     The changes come in the order of the arguments: a photograph that is shifted to the right and
