@@ -127,7 +127,7 @@ harder.
 Minutes and pictures a second are at the pace of the fastest epoch of any run, validation included.
 Compare them roughly: the runs were on several machines of this kind, which did other work, too.
 They are without the article's loop, for the runs compute its result in one convolution
-(`tests/course/test_accuracy.py` proves that it is the same).
+(`benchmarks/test_accuracy.py` proves that it is the same).
 With the loop, timed alone (see above), the article trains {loop:.1f} pictures a second, and the
 course {course:.1f}: for {epochs} epochs {pictures / loop / 60:.0f} and {pictures / course / 60:.0f}
 minutes."""

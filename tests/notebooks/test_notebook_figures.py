@@ -14,8 +14,8 @@ import nbformat
 import numpy as np
 import pytest
 
-from resnext_course.publishing.notebook_runner import NAMES
 from resnext_course.figures import grad_cam
+from resnext_course.publishing.notebook_runner import NAMES
 from resnext_helpers import counting, plots, training
 from resnext_helpers.settings import PROJECT
 
