@@ -6,20 +6,16 @@ from functools import partial
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
+import scipy.ndimage
+from PIL import Image
 
 from resnext_course.explorers._panel import Panel, choice
-from resnext_helpers import augmentation, data, photos, plots
+from resnext_helpers import data, photos, plots
 
 SIDE = 224  # pixels of the pictures that are shown
 _BINS = np.linspace(-2.2, 2.7, 36)  # black to white, in scaled values
-_LIMITS = {
-    "right": 100 * augmentation.MAX_SHIFT,
-    "down": 100 * augmentation.MAX_SHIFT,
-    "turn": math.degrees(augmentation.MAX_TURN),
-    "zoom": 100 * augmentation.MAX_ZOOM,
-    "brightness": 100 * augmentation.MAX_LIGHT,
-    "contrast": 100 * augmentation.MAX_LIGHT,
-}
+# How far training goes, in the units of the controls: see ``data.augmentation``.
+_LIMITS = {"right": 10, "down": 10, "turn": 10, "zoom": 10, "brightness": 20, "contrast": 20}
 
 
 def varied(pixels, *, right=0, down=0, mirror=False, turn=0, zoom=0, brightness=0, contrast=0):
@@ -42,19 +38,22 @@ def varied(pixels, *, right=0, down=0, mirror=False, turn=0, zoom=0, brightness=
         ``float32 (height, width, 3)``.
     """
 
-    def one(amount):  # for a batch of one picture
-        return np.array([amount], np.float32)
-
-    return augmentation.vary(
-        pixels[None],
-        right=one(-right / 100),  # the camera moves, so what it sees moves the other way
-        down=one(-down / 100),
-        mirror=np.array([mirror]),
-        turn=one(math.radians(turn)),
-        view=one(1 - zoom / 100),
-        brightness=one(1 + brightness / 100),
-        contrast=one(1 + contrast / 100),
-    )[0].numpy()
+    # From another place: pixel (y, x) shows what was at ``matrix @ (y, x) + offset``. What turns in
+    # over an edge is the mirror image of what lies inside it, as in training.
+    view, turn, sign = 1 - zoom / 100, math.radians(turn), -1 if mirror else 1
+    cos, sin = view * math.cos(turn), view * math.sin(turn)
+    matrix = np.array([[cos, sin], [-sign * sin, sign * cos]])
+    height, width = pixels.shape[:2]
+    middle = np.array([height - 1, width - 1]) / 2
+    offset = middle - matrix @ middle - np.array([height * down, width * right]) / 100
+    channels = [
+        scipy.ndimage.affine_transform(channel, matrix, offset, order=1, mode="reflect")
+        for channel in np.moveaxis(pixels.astype(np.float32), -1, 0)
+    ]
+    moved = np.stack(channels, axis=-1)
+    mean = moved.mean()
+    brighter = (moved - mean) * (1 + contrast / 100) + mean * (1 + brightness / 100)
+    return brighter.clip(0, 255)
 
 
 def in_training(amounts):
@@ -107,7 +106,7 @@ def draw(report, class_name, number=1, **amounts):
         axes[2].stairs(shares, _BINS, label=name, **style)
     axes[2].set(title="scaled values", xlabel="value", ylabel="% of the values")
     axes[2].legend()
-    with photos.open_image(photo.path) as file:
+    with Image.open(photo.path) as file:
         size = f"{file.width} × {file.height}"
     words = {"mirror": "{}ed", "turn": "{} {:+}°"}
     changes = ", ".join(

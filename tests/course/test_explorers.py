@@ -22,7 +22,7 @@ from resnext_course.explorers import (
     photo_browser,
     training_plan,
 )
-from resnext_helpers import augmentation, counting, data, models, photos, plots
+from resnext_helpers import counting, data, models, photos, plots
 from resnext_helpers.report import Photo
 
 pytestmark = pytest.mark.usefixtures("style")
@@ -103,31 +103,6 @@ def test_each_control_does_what_its_name_says(folder):
     assert np.abs(varied(zoom=50) - np.asarray(middle)).mean() < 6
     assert varied(contrast=-100).std() < original.std() / 2
     np.testing.assert_allclose(varied(brightness=-100, contrast=-100), 0, atol=0.5)
-
-
-def test_it_runs_the_code_of_training(folder, monkeypatch):
-    """``augment`` with the random amounts that it drew, and the browser with the same ones."""
-    drew = {}
-    vary = augmentation.vary
-
-    def spy(images, **amounts):
-        drew.update({name: float(value[0]) for name, value in amounts.items()})
-        return vary(images, **amounts)
-
-    monkeypatch.setattr(augmentation, "vary", spy)
-    photograph = photos.read(folder / "owl" / "001.jpg", 64)
-    trained = augmentation.augment(photograph[None], seed=8)[0].numpy()
-    amounts = {
-        "right": -100 * drew["right"],
-        "down": -100 * drew["down"],
-        "mirror": bool(drew["mirror"]),
-        "turn": np.degrees(drew["turn"]),
-        "zoom": 100 - 100 * drew["view"],
-        "brightness": 100 * drew["brightness"] - 100,
-        "contrast": 100 * drew["contrast"] - 100,
-    }
-    np.testing.assert_allclose(photo_browser.varied(photograph, **amounts), trained, atol=1)
-    assert photo_browser.in_training(amounts) == "yes"
 
 
 @pytest.mark.parametrize(
