@@ -1,4 +1,4 @@
-"""Grad-CAM over the validation photographs: which places speak for which class?"""
+"""Grad-CAM over the validation photographs, and over your own: what speaks for which class?"""
 
 import ipywidgets as widgets
 
@@ -27,26 +27,62 @@ def explore(run, indices, of_true_class):
         picture.data = {"true class": true_class, **picture.data}
         return picture
 
+    stages, first = evaluation.stages(run.model), grad_cam.readable_layer(run.model)
     return Panel(
         draw,
         photo=choice(offered, "photo (probability of its class)"),
-        explained=class_control(run.class_names),
-        layer=choice(
-            list(evaluation.stages(run.model).items()),
-            "feature map at the end of",
-            grad_cam.readable_layer(run.model),
-        ),
-        strength=strength_control(),
+        layer=choice(list(stages.items()), "feature map at the end of", first),
+        **_controls(run),
     )
 
 
-def class_control(class_names):
-    """A slider through the classes whose score can be explained."""
-    return choice([grad_cam.MOST_LIKELY, *class_names], "class that is explained")
+def explore_own(run):
+    """The panel: upload a photograph; until then it shows the first one of the validation part.
+
+    What is uploaded stays in memory; no file is written.
+
+    Args:
+        run: the ``evaluation.Run`` whose network is asked.
+    """
+    layer = grad_cam.readable_layer(run.model)
+
+    def draw(upload, explained, strength):
+        name, pixels = open_upload(upload, run)
+        explanation = grad_cam.explain(run.model, run.class_names, pixels, explained, layer)
+        picture = grad_cam.picture(pixels, explanation, strength / 100)
+        picture.data = {"photo": name, **picture.data}
+        return picture
+
+    upload = widgets.FileUpload(accept="image/*", multiple=False, description="choose a photo")
+    return Panel(draw, upload=upload, **_controls(run))
 
 
-def strength_control():
-    """A slider for how much the heat map covers the photograph, in percent."""
-    return widgets.IntSlider(
+def open_upload(upload, run):
+    """What a ``FileUpload`` holds, as the network sees it.
+
+    Args:
+        upload: the widget's value: for each file a dict with its ``name`` and its ``content``.
+        run: gives the size of a picture, and a photograph where nothing is uploaded.
+
+    Returns:
+        The photograph's name, and ``uint8 (image_size, image_size, 3)``.
+
+    Raises:
+        ValueError: the content isn't a picture that can be read.
+    """
+    if not upload:
+        first = run.validation[0].path
+        return f"{first.name} (upload your own)", photos.read(first, run.image_size)
+    name, content = upload[-1]["name"], bytes(upload[-1]["content"])
+    try:
+        return name, photos.read_bytes(content, name, run.image_size)
+    except photos.PhotoError as error:
+        raise ValueError(f"{name}: {error.reason}. Choose another file.") from error
+
+
+def _controls(run):
+    explained = choice([grad_cam.MOST_LIKELY, *run.class_names], "class that is explained")
+    strength = widgets.IntSlider(
         60, 0, 100, 10, description="strength of the heat map, in %", continuous_update=False
     )
+    return {"explained": explained, "strength": strength}

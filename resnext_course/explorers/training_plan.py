@@ -7,7 +7,7 @@ millions of weights). Two measured steps of a small network give both.
 
 import math
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
@@ -24,19 +24,12 @@ FORTH_AND_BACK = 3  # the way back costs two multiply-adds for each one of the w
 KEPT_NUMBERS = {50: 28.8e6, 101: 42.4e6, 152: 59.3e6}
 
 
-@dataclass(frozen=True)
-class Speed:
-    """How fast a machine trains ResNeXt-50.
+class Speed(NamedTuple):
+    """How fast a machine trains ResNeXt-50."""
 
-    Attributes:
-        prepare: seconds until the first step has passed: TensorFlow builds its graph.
-        fixed: seconds of each step, however small it is.
-        macs_a_second: multiply-adds in a second, beside the fixed part.
-    """
-
-    prepare: float
-    fixed: float
-    macs_a_second: float
+    prepare: float  # seconds until the first step has passed: TensorFlow builds its graph
+    fixed: float  # seconds of each step, however small it is
+    macs_a_second: float  # multiply-adds in a second, beside the fixed part
 
     def __repr__(self):
         return (
@@ -64,24 +57,18 @@ def measure():
 
 
 def speed_from(first, small, large):
-    """The ``Speed`` of ResNeXt-50 behind three measured times of the small network.
+    """The ``Speed`` of ResNeXt-50 behind the seconds of three steps of the small network.
 
-    Args:
-        first: seconds of the very first step.
-        small: seconds of a step with the smaller batch of ``BATCHES``.
-        large: seconds of a step with the larger batch.
+    They are the ``first`` step of all, and one with each of the ``BATCHES``.
     """
     macs_a_picture = FORTH_AND_BACK * counting.network_macs(SMALL, 32, 4, 64)
     fewer, more = (macs_a_picture * pictures for pictures in BATCHES)
     # A busy machine may make the small step look slower than the large one.
     macs_a_second = (more - fewer) / max(large - small, large / 10)
     fixed = max(0.0, large - more / macs_a_second)
-    larger = _parameters(models.BLOCKS[50]) / _parameters(SMALL)
+    fifty, measured = (counting.network_parameters(b, 32, 4) for b in (models.BLOCKS[50], SMALL))
+    larger = fifty / measured  # so grow the fixed part and the graph
     return Speed(prepare=larger * first, fixed=larger * fixed, macs_a_second=macs_a_second)
-
-
-def _parameters(blocks, **which):
-    return counting.network_parameters(blocks, 32, 4, **which)
 
 
 def plan(speed, *, image_size, batch_size, epochs, photographs, depth=50):
@@ -101,28 +88,6 @@ def plan(speed, *, image_size, batch_size, epochs, photographs, depth=50):
     Raises:
         ValueError: no network can be trained so.
     """
-    _check(image_size, batch_size, photographs)
-    blocks = models.BLOCKS[depth]
-    validation = round(photographs * PROFILES["sample"].validation_fraction)
-    steps = math.ceil((photographs - validation) / batch_size)
-    macs = counting.network_macs(blocks, 32, 4, image_size)
-    trainable, total = _parameters(blocks), _parameters(blocks, trainable_only=False)
-    larger = trainable / _parameters(models.BLOCKS[50])  # so grow the fixed part and the graph
-    forth = FORTH_AND_BACK * (photographs - validation) + validation  # no way back in validation
-    epoch = steps * speed.fixed * larger + macs * forth / speed.macs_a_second
-    kept = KEPT_NUMBERS[depth] * (image_size / 224) ** 2
-    return {
-        "steps an epoch": steps,
-        "billion multiply-adds a step": FORTH_AND_BACK * macs * batch_size / 1e9,
-        "minutes an epoch": epoch / 60,
-        "minutes in all": (speed.prepare * larger + epochs * epoch) / 60,
-        # Four bytes a number; Adam keeps two numbers for each weight.
-        "megabytes for weights and Adam": 4 * (total + 2 * trainable) / 1e6,
-        "megabytes for feature maps, roughly": 4 * batch_size * kept / 1e6,
-    }
-
-
-def _check(image_size, batch_size, photographs):
     if image_size < 32:
         raise ValueError(
             f"The network halves the picture five times, and {image_size} pixels can't be halved "
@@ -139,6 +104,25 @@ def _check(image_size, batch_size, photographs):
             f"{photographs} photographs can't fill a batch of {batch_size}: choose a smaller batch "
             f"or more photographs."
         )
+    blocks = models.BLOCKS[depth]
+    validation = round(photographs * PROFILES["sample"].validation_fraction)
+    steps = math.ceil((photographs - validation) / batch_size)
+    macs = counting.network_macs(blocks, 32, 4, image_size)
+    trainable = counting.network_parameters(blocks, 32, 4)
+    total = counting.network_parameters(blocks, 32, 4, trainable_only=False)
+    larger = trainable / counting.network_parameters(models.BLOCKS[50], 32, 4)
+    forth = FORTH_AND_BACK * (photographs - validation) + validation  # no way back in validation
+    epoch = steps * speed.fixed * larger + macs * forth / speed.macs_a_second
+    kept = KEPT_NUMBERS[depth] * (image_size / 224) ** 2
+    return {
+        "steps an epoch": steps,
+        "billion multiply-adds a step": FORTH_AND_BACK * macs * batch_size / 1e9,
+        "minutes an epoch": epoch / 60,
+        "minutes in all": (speed.prepare * larger + epochs * epoch) / 60,
+        # Four bytes a number; Adam keeps two numbers for each weight.
+        "megabytes for weights and Adam": 4 * (total + 2 * trainable) / 1e6,
+        "megabytes for feature maps, roughly": 4 * batch_size * kept / 1e6,
+    }
 
 
 def draw(speed, photographs, **chosen):
