@@ -93,10 +93,7 @@ class Panel:
 def choice(options, description, value=None):
     """A slider through a list: JupyterLab takes the arrow keys away from a drop-down list.
 
-    Args:
-        options: a list of texts or numbers, or of pairs of a text and a value.
-        description: what is chosen.
-        value: which value is chosen at first, or None for the first.
+    ``options`` are texts or numbers, or pairs of a text and a value.
     """
     start = {} if value is None else {"value": value}
     slider = widgets.SelectionSlider(

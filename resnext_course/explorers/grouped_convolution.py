@@ -1,7 +1,5 @@
 """Explorer: what a grouped convolution connects and what it costs, counted on a real layer."""
 
-import math
-
 import numpy as np
 from keras import ops
 
@@ -42,7 +40,7 @@ def draw(channels, filters, groups, kernel_size, side):
         A ``Picture``; its data also hold what ``count`` gives.
 
     Raises:
-        ValueError: the groups would be unequal; the message names the groups that are possible.
+        ValueError: the groups would be unequal.
     """
     table, feeds = count(channels, filters, groups, kernel_size, side)
     kind = "standard convolution" if groups == 1 else f"{groups} groups"
@@ -60,11 +58,10 @@ def count(channels, filters, groups, kernel_size, side):
         What was counted on both layers and what the formulas say, as the rows of the table; and
         which input channel feeds which output channel, as a boolean ``(channels, filters)``.
     """
-    _refuse_unequal_groups(channels, filters, groups)
+    weights_wanted = counting.conv_parameters(channels, filters, kernel_size, groups)
+    macs_wanted = weights_wanted * side**2
     weights, macs, feeds = measure(channels, filters, groups, kernel_size, side)
     standard_weights, standard_macs, _ = measure(channels, filters, 1, kernel_size, side)
-    weights_wanted = counting.conv_parameters(channels, filters, kernel_size, groups)
-    macs_wanted = counting.conv_macs(channels, filters, kernel_size, side, groups)
     return {
         "weights, counted": weights,
         "weights, by formula": f"{kernel_size} · {kernel_size} · ({channels} / {groups})"
@@ -99,15 +96,3 @@ def measure(channels, filters, groups, kernel_size, side):
     feeds = ops.convert_to_numpy(layer(one_channel_each)).reshape(channels, filters) > 0.5
     # Each sum is exact; only their total is too large for the 24 bits of a float32.
     return counting.trainable_parameters(layer), int(np.rint(sums).astype(np.int64).sum()), feeds
-
-
-def _refuse_unequal_groups(channels, filters, groups):
-    shared = math.gcd(channels, filters)
-    if shared % groups == 0:
-        return
-    what = f"{channels} input channels" if channels % groups else f"{filters} filters"
-    possible = ", ".join(str(g) for g in range(1, shared + 1) if shared % g == 0)
-    raise ValueError(
-        f"{what} can't be shared equally by {groups} groups: with {channels} input channels and "
-        f"{filters} filters, choose one of {possible} groups."
-    )

@@ -37,7 +37,6 @@ def varied(pixels, *, right=0, down=0, mirror=False, turn=0, zoom=0, brightness=
     Returns:
         ``float32 (height, width, 3)``.
     """
-
     # From another place: pixel (y, x) shows what was at ``matrix @ (y, x) + offset``. What turns in
     # over an edge is the mirror image of what lies inside it, as in training.
     view, turn, sign = 1 - zoom / 100, math.radians(turn), -1 if mirror else 1
@@ -83,8 +82,8 @@ def draw(report, class_name, number=1, **amounts):
         raise ValueError(
             f"{class_name!r} has {len(members)} photographs, so there is no number {number}."
         )
-    photo = members[number - 1]
-    pixels = photos.read(photo.path, SIDE)
+    path = members[number - 1].path
+    pixels = photos.read(path, SIDE)
     changed = varied(pixels, **amounts)
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), width_ratios=(1, 1, 1.2))
     numbers = {}
@@ -97,16 +96,14 @@ def draw(report, class_name, number=1, **amounts):
         axis.axis("off")
         scaled = data.scale(picture).numpy()
         # Two digits are enough to compare, and every machine gets the same ones.
-        numbers |= {
-            f"scaled_mean_{name}": round(float(scaled.mean()), 2),
-            f"scaled_spread_{name}": round(float(scaled.std()), 2),
-        }
+        numbers[f"scaled_mean_{name}"] = round(float(scaled.mean()), 2)
+        numbers[f"scaled_spread_{name}"] = round(float(scaled.std()), 2)
         shares = 100 * np.histogram(scaled, _BINS)[0] / scaled.size
         style = {"color": plots.COLORS[color], "linestyle": line, "linewidth": 2.2}
         axes[2].stairs(shares, _BINS, label=name, **style)
     axes[2].set(title="scaled values", xlabel="value", ylabel="% of the values")
     axes[2].legend()
-    with Image.open(photo.path) as file:
+    with Image.open(path) as file:
         size = f"{file.width} × {file.height}"
     words = {"mirror": "{}ed", "turn": "{} {:+}°"}
     changes = ", ".join(
@@ -116,7 +113,7 @@ def draw(report, class_name, number=1, **amounts):
         figure,
         f"{class_name}, photograph {number}, before and after: {changes or 'nothing is changed'}.",
         class_name=class_name,
-        file=photo.path.name,
+        file=path.name,
         size_in_pixels=size,
         **numbers,
         can_happen_in_training=in_training(amounts),
@@ -126,15 +123,10 @@ def draw(report, class_name, number=1, **amounts):
 def browse(report):
     """The panel around ``draw``: choose a photograph of the report, and change it."""
 
+    lazy = {"continuous_update": False}  # reading and drawing take longer than a slider's move
+
     def slider(description, start, least, most, step=5):
-        return widgets.IntSlider(
-            start,
-            least,
-            most,
-            step,
-            description=description,
-            continuous_update=False,  # reading and drawing take longer than a slider's move
-        )
+        return widgets.IntSlider(start, least, most, step, description=description, **lazy)
 
     return Panel(
         partial(draw, report),

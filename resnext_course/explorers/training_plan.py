@@ -83,7 +83,7 @@ def plan(speed, *, image_size, batch_size, epochs, photographs, depth=50):
         depth: layers of the network, 50, 101 or 152.
 
     Returns:
-        Numbers by name; each name has its unit.
+        The rows of the table: numbers by names with their units.
 
     Raises:
         ValueError: no network can be trained so.
@@ -96,8 +96,7 @@ def plan(speed, *, image_size, batch_size, epochs, photographs, depth=50):
     if image_size == 32 and batch_size == 1:
         raise ValueError(
             "One picture of 32 pixels leaves a single number a channel in stack 4. Batch norm "
-            "subtracts the mean, which is this number, and 0 remains: choose a larger picture or "
-            "batch."
+            "subtracts the mean, this number, and 0 remains: choose a larger picture or batch."
         )
     if batch_size > photographs:
         raise ValueError(
@@ -105,7 +104,7 @@ def plan(speed, *, image_size, batch_size, epochs, photographs, depth=50):
             f"or more photographs."
         )
     blocks = models.BLOCKS[depth]
-    validation = round(photographs * PROFILES["sample"].validation_fraction)
+    validation = round(photographs / 5)
     steps = math.ceil((photographs - validation) / batch_size)
     macs = counting.network_macs(blocks, 32, 4, image_size)
     trainable = counting.network_parameters(blocks, 32, 4)
@@ -128,8 +127,7 @@ def plan(speed, *, image_size, batch_size, epochs, photographs, depth=50):
 def draw(speed, photographs, **chosen):
     """Bars of the time that these settings take, beside the course's two profiles.
 
-    Arguments and errors as in ``plan``. The profiles are those of ``settings``, with as many
-    photographs and ResNeXt-50.
+    Arguments and errors as in ``plan``.
     """
     yours = plan(speed, photographs=photographs, **chosen)
     minutes = {"your settings": yours["minutes in all"]}
@@ -142,7 +140,7 @@ def draw(speed, photographs, **chosen):
             photographs=photographs,
         )
         minutes[f"{name} profile"] = cost["minutes in all"]
-    texts = {name: duration(60 * value) for name, value in minutes.items()}
+    texts = {name: f"{value:,.1f} min" for name, value in minutes.items()}
     bars = plots.bars(
         minutes,
         "Estimated time of a training: " + ", ".join(map(": ".join, texts.items())),
@@ -153,13 +151,6 @@ def draw(speed, photographs, **chosen):
     )
     bars.data = {name: round(n, 2) if n < 100 else round(n) for name, n in yours.items()}
     return bars
-
-
-def duration(seconds):
-    """A time as one reads it: seconds, minutes or hours."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 100 * 60 else f"{seconds / 3600:,.1f} h"
 
 
 def explore(speed):
