@@ -3,6 +3,8 @@
 They are our own, after Figures 1 and 3 of Xie et al. (2017); weights are counted on built layers.
 """
 
+import math
+
 import keras
 import matplotlib.pyplot as plt
 from matplotlib.patches import Polygon, Rectangle
@@ -22,8 +24,8 @@ def convolutions(model):
 
 
 def weights(model):
-    """The number of weights in each convolution of a built model, in the model's order."""
-    return [layer.count_params() for layer in convolutions(model)]
+    """The numbers in the kernels of each convolution of a built model, in the model's order."""
+    return [math.prod(layer.kernel.shape) for layer in convolutions(model)]
 
 
 def side_by_side(blocks):
@@ -122,7 +124,7 @@ def _draw_layer(axis, top, layer, widest, color, hatch):
         # Without snapping, or many lines would clump together.
         axis.plot([x, x], [low, high], color="black", linewidth=thin, snap=False)
     channels = f"{_channels_in(layer)} → {layer.filters}"
-    text = f"{_name(layer)}\n{channels}\n{layer.count_params():,} weights"
+    text = f"{_name(layer)}\n{channels}\n{math.prod(layer.kernel.shape):,} weights"
     axis.text(1.15, (high + low) / 2, text, va="center", fontsize=13, linespacing=1.3)
 
 
