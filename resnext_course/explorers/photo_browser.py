@@ -86,7 +86,7 @@ def draw(report, class_name, number=1, **amounts):
     pixels = photos.read(path, SIDE)
     changed = varied(pixels, **amounts)
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), width_ratios=(1, 1, 1.2))
-    numbers = {}
+    means, spreads = {}, {}
     for axis, picture, name, color, line in (
         (axes[0], pixels, "before", "orange", "--"),
         (axes[1], changed, "after", "blue", "-"),
@@ -96,8 +96,8 @@ def draw(report, class_name, number=1, **amounts):
         axis.axis("off")
         scaled = data.scale(picture).numpy()
         # Two digits are enough to compare, and every machine gets the same ones.
-        numbers[f"scaled_mean_{name}"] = round(float(scaled.mean()), 2)
-        numbers[f"scaled_spread_{name}"] = round(float(scaled.std()), 2)
+        means[f"scaled_mean_{name}"] = round(float(scaled.mean()), 2)
+        spreads[f"scaled_spread_{name}"] = round(float(scaled.std()), 2)
         shares = 100 * np.histogram(scaled, _BINS)[0] / scaled.size
         style = {"color": plots.COLORS[color], "linestyle": line, "linewidth": 2.2}
         axes[2].stairs(shares, _BINS, label=name, **style)
@@ -115,7 +115,8 @@ def draw(report, class_name, number=1, **amounts):
         class_name=class_name,
         file=path.name,
         size_in_pixels=size,
-        **numbers,
+        **means,
+        **spreads,
         can_happen_in_training=in_training(amounts),
     )
 
