@@ -22,6 +22,7 @@ sys.path.insert(0, str(HERE.parent))
 from machine import machine  # noqa: E402
 
 from resnext_helpers import settings  # noqa: E402 (before TensorFlow, so that it starts as set up)
+from resnext_helpers.models import TABLE_2  # noqa: E402
 
 RESULTS = HERE / "accuracy.json"
 PACKAGES = ("tensorflow", "keras", "numpy")
@@ -46,7 +47,6 @@ class Case(NamedTuple):
 
 ARTICLE = {"image_size": 224, "batch_size": 8, "epochs": 10, "learning_rate": 1e-3}
 SMALL = {"image_size": 64, "batch_size": 16, "epochs": 12, "learning_rate": 2e-3}
-TABLE_2 = [(1, 64), (2, 40), (4, 24), (8, 14), (32, 4)]  # cardinality and width, equal complexity
 SEEDS = {"article": 2, "small": 5}
 CASES = {
     **{
@@ -57,7 +57,7 @@ CASES = {
     "article, rate mended": Case(**{**ARTICLE, "learning_rate": 1e-4}, recipe="rate mended"),
     **{
         f"small, {groups}×{width}": Case(**SMALL, groups=groups, width_per_group=width)
-        for groups, width in TABLE_2
+        for groups, width in TABLE_2.items()
     },
     "small, 32×4, label smoothing": Case(**SMALL, label_smoothing=0.1),
 }
@@ -71,7 +71,6 @@ def train(case, seed, folder):
     """
     import article  # imports TensorFlow, which the process that waits does without
 
-    from resnext_course import comparison
     from resnext_helpers import counting, data
 
     # isort: split
@@ -86,8 +85,7 @@ def train(case, seed, folder):
     )
     photos = data.load(config, progress=False)
     if case.recipe == "course":
-        smoothing = {"label_smoothing": case.label_smoothing}
-        model = comparison.network(config, photos, case.groups, case.width_per_group, **smoothing)
+        model = course_network(case, photos, seed)
     else:
         keras.utils.set_random_seed(seed)
         as_written = case.recipe == "as written"
@@ -99,7 +97,7 @@ def train(case, seed, folder):
     clock = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter() - started)
     )
-    history = comparison.fit(model, photos, case.epochs, clock)
+    history = fit(model, photos, case.epochs, clock)
     article.measure_statistics(model, photos.train)
     anew = model.evaluate(photos.validation, verbose=0, return_dict=True)["accuracy"]
     return {
@@ -111,6 +109,46 @@ def train(case, seed, folder):
         "ends": ends,
         "val_accuracy_anew": anew,  # with batch norm's statistics of the last weights
     }
+
+
+def course_network(case, photos, seed, blocks=None):
+    """A fresh network with the course's recipe: cross-entropy, Adam, warm-up and cosine."""
+    import keras
+
+    from resnext_helpers import models, training
+
+    keras.utils.set_random_seed(seed)
+    model = models.resnext(
+        (case.image_size, case.image_size, 3),
+        len(photos.class_names),
+        groups=case.groups,
+        width_per_group=case.width_per_group,
+        blocks=blocks or models.BLOCKS[50],
+    )
+    schedule = training.warm_up_and_cosine(case.learning_rate, case.epochs * len(photos.train))
+    training.compile_model(model, schedule)
+    if case.label_smoothing:  # (Szegedy et al., 2016, Section 7); the sparse loss doesn't know it
+        smooth = keras.losses.CategoricalCrossentropy(True, label_smoothing=case.label_smoothing)
+        model.compile(
+            optimizer=model.optimizer,
+            loss=lambda labels, logits: smooth(keras.ops.one_hot(labels, logits.shape[-1]), logits),
+            metrics=["accuracy"],
+            jit_compile=False,
+        )
+    return model
+
+
+def fit(model, photos, epochs, callback):
+    """Train a compiled network; its losses and accuracies, by Keras' names, one an epoch."""
+    photos.passes.assign(0)  # every network meets the same pictures in the same order
+    return model.fit(
+        photos.train,
+        validation_data=photos.validation,
+        epochs=epochs,
+        shuffle=False,  # the dataset does it
+        verbose=0,
+        callbacks=[callback],
+    ).history
 
 
 def fingerprint(folder):

@@ -8,13 +8,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from accuracy import CASES, SEEDS  # noqa: E402
+from accuracy import CASES  # noqa: E402
 from tables import table  # noqa: E402
 
-from resnext_course import comparison, intervals  # noqa: E402
-from resnext_course.comparison import TABLE_2  # noqa: E402
+from resnext_course import comparison  # noqa: E402
+from resnext_course.comparison import PAPER_ERRORS  # noqa: E402
 from resnext_course.figures import comparison_diagrams  # noqa: E402
 from resnext_helpers.layers import BatchNorm  # noqa: E402
+from resnext_helpers.models import TABLE_2  # noqa: E402
 
 # isort: split
 import keras  # noqa: E402 (after resnext_helpers, so that TensorFlow starts as set up)
@@ -26,42 +27,39 @@ RECIPES = {  # the article's cases, and what their rows are called
     "article, rate mended": "groups and rate mended",
     COURSE: "the course's",
 }
-NETWORKS = {"small, {}×{}".format(*size): name for name, size in TABLE_2.items()}
+NETWORKS = {f"small, {c}×{TABLE_2[c]}": name for name, c in comparison.NETWORKS.items()}
 RESNET, RESNEXT, SMOOTHED = "small, 1×64", "small, 32×4", "small, 32×4, label smoothing"
 LAST = 5  # epochs in which an accuracy that has settled stays about the same
 
 
 def sections(runs, speeds):
-    """Everything about accuracy, as far as it is recorded.
+    """Everything about accuracy.
 
     Args:
-        runs: what accuracy.json holds, at least one run.
+        runs: what accuracy.json holds, at least one run of each case.
         speeds: pictures a second in training, timed alone, by contender (see report.py).
 
     Returns:
         The Markdown text, and its pictures by the names of their files.
     """
     parts, pictures = [head(runs)], {}
-    for cases, file, title, write in (
-        (RECIPES, "recipes.png", "The article's experiment", lambda: article(runs, speeds)),
-        (NETWORKS, "networks.png", "Equal complexity, five cardinalities", lambda: pair(runs)),
+    for cases, file, title, text in (
+        (RECIPES, "recipes.png", "The article's experiment", article(runs, speeds)),
+        (NETWORKS, "networks.png", "Equal complexity, five cardinalities", pair(runs)),
     ):
-        measured = {name: seeds for case, name in cases.items() if (seeds := of(runs, case))}
-        if measured:
-            picture = pictures[file] = comparison_diagrams.dots(measured, title)
-            parts += [write(), f"![{picture.alt}]({file})"]
+        measured = {name: of(runs, case) for case, name in cases.items()}
+        picture = pictures[file] = comparison_diagrams.dots(measured, title)
+        parts += [text, f"![{picture.alt}]({file})"]
     return "\n\n".join([*parts, label_smoothing(runs)]), pictures
 
 
 def head(runs):
-    lacking = {case: SEEDS[case.partition(",")[0]] - len(of(runs, case)) for case in CASES}
-    lacking = "; ".join(f"{case}: {count}" for case, count in lacking.items() if count > 0)
-    digest = " and ".join(sorted({run["data"]["sha256"] for run in runs}))
+    (digest,) = {run["data"]["sha256"] for run in runs}
     return f"""# How accurate it is
 
 {comparison.provenance(runs)}
 No photograph is in the project, for their licence is unclear; the SHA-256 of their names and bytes
-begins with {digest}.{f" Seeds that are still to be run: {lacking}." if lacking else ""}
+begins with {digest}.
 
 Each accuracy is that of the **last epoch** on the validation photographs. The best epoch's would be
 too good, for these same photographs would have chosen it. In brackets stands the 95% interval of
@@ -74,21 +72,21 @@ def article(runs, speeds):
     """The article's settings, mended step by step, and the course's."""
     rows = []
     for case, name in RECIPES.items():
-        if recorded := [run for run in runs if run["name"] == case]:
-            seconds = fastest_epoch(recorded)
-            rows.append(
-                (
-                    name,
-                    str(len(recorded)),
-                    mean(runs, case),
-                    difference(runs, AS_WRITTEN, case),
-                    late(recorded),
-                    anew(recorded),
-                    f"{statistics.fmean(run['accuracy'][-1] for run in recorded):.1%}",
-                    f"{CASES[case].epochs * seconds / 60:.0f}",
-                    f"{recorded[0]['train'] / seconds:.1f}",
-                )
+        recorded = [run for run in runs if run["name"] == case]
+        seconds = fastest_epoch(recorded)
+        rows.append(
+            (
+                name,
+                str(len(recorded)),
+                mean(runs, case),
+                difference(runs, AS_WRITTEN, case),
+                late(recorded),
+                anew(recorded),
+                f"{statistics.fmean(run['accuracy'][-1] for run in recorded):.1%}",
+                f"{CASES[case].epochs * seconds / 60:.0f}",
+                f"{recorded[0]['train'] / seconds:.1f}",
             )
+        )
     header = (
         "settings",
         "seeds",
@@ -118,8 +116,7 @@ along a cosine.
 With its momentum of {momentum} it remembers about {1 / (1 - momentum):.0f} steps, in which the
 weights have moved on; the course's has a momentum of {BatchNorm().momentum}. The column shows the
 accuracy after the statistics were measured anew with the last weights on the training photographs,
-and nothing else was changed (`measure_statistics` in `benchmarks/article.py`). A dash stands for
-runs that were recorded without it.
+and nothing else was changed (`measure_statistics` in `benchmarks/article.py`).
 
 Training accuracy is the mean over the last epoch; the course's is of varied pictures, which are
 harder.
@@ -127,7 +124,7 @@ harder.
 Minutes and pictures a second are at the pace of the fastest epoch of any run, validation included.
 Compare them roughly: the runs were on several machines of this kind, which did other work, too.
 They are without the article's loop, for the runs compute its result in one convolution
-(`tests/course/test_accuracy.py` proves that it is the same).
+(`benchmarks/test_accuracy.py` proves that it is the same).
 With the loop, timed alone (see above), the article trains {loop:.1f} pictures a second, and the
 course {course:.1f}: for {epochs} epochs {pictures / loop / 60:.0f} and {pictures / course / 60:.0f}
 minutes."""
@@ -141,7 +138,7 @@ def fastest_epoch(runs):
 def anew(runs):
     """The mean accuracy with batch norm's statistics measured anew, where it was, in words."""
     values = [run["val_accuracy_anew"] for run in runs if "val_accuracy_anew" in run]
-    return intervals.percent(intervals.interval(values)) if values else "–"
+    return comparison.percent(comparison.interval(values))
 
 
 def late(runs):
@@ -153,22 +150,20 @@ def late(runs):
 def pair(runs):
     """ResNet-50 against ResNeXt-50, and the networks of equal complexity between them."""
     gaps = comparison.against_resnet(comparison.by_network(runs))
-    pair = gaps.get(NETWORKS[RESNEXT])
     rows = []
     for case, name in NETWORKS.items():
-        if recorded := [run for run in runs if run["name"] == case]:
-            groups, width, error = TABLE_2[name]
-            rows.append(
-                (
-                    name if "×" in name else f"{name} ({groups}×{width}d)",
-                    f"{recorded[0]['parameters'] / 1e6:.1f} M",
-                    f"{recorded[0]['macs'] / 1e6:.0f} M",
-                    str(len(recorded)),
-                    mean(runs, case),
-                    difference(runs, RESNET, case),
-                    f"{100 - error:.1f}%",
-                )
+        recorded, c = [run for run in runs if run["name"] == case], comparison.NETWORKS[name]
+        rows.append(
+            (
+                name if "×" in name else f"{name} ({c}×{TABLE_2[c]}d)",
+                f"{recorded[0]['parameters'] / 1e6:.1f} M",
+                f"{recorded[0]['macs'] / 1e6:.0f} M",
+                str(len(recorded)),
+                mean(runs, case),
+                difference(runs, RESNET, case),
+                f"{100 - PAPER_ERRORS[c]:.1f}%",
             )
+        )
     header = (
         "network",
         "parameters",
@@ -184,13 +179,13 @@ def pair(runs):
 {size} px, batch {batch}, {epochs} epochs, from scratch, all with the course's recipe and a rate up
 to {rate}. A seed gives every network the same split and the same order.
 
-**{comparison.verdict(pair) if pair else "This pair isn't recorded yet."}**
+**{comparison.verdict(gaps[comparison.RESNEXT])}**
 
 The networks of the paper's Table 2:
 
 {table(header, rows)}
 
-{comparison.summary(gaps) if gaps else ""}"""
+{comparison.summary(gaps)}"""
 
 
 def label_smoothing(runs):
@@ -201,29 +196,6 @@ ResNeXt-50 as above, with label smoothing of {share}: {mean(runs, SMOOTHED)}. In
 without, seed by seed: {difference(runs, RESNEXT, SMOOTHED)}."""
 
 
-def in_short(runs):
-    """The findings in a few sentences, for the README; it takes a run of each case."""
-    reached = {case: intervals.interval(of(runs, case).values()).mean for case in CASES}
-    species = runs[0]["data"]["photographs"]
-    written, mended = (
-        late([run for run in runs if run["name"] == case])
-        for case in (AS_WRITTEN, "article, groups mended")
-    )
-    measured = anew([run for run in runs if run["name"] == AS_WRITTEN])
-    gap = intervals.paired(of(runs, RESNET), of(runs, RESNEXT))
-    return (
-        f"Trained from scratch on photographs of {len(species)} species ({sum(species.values())} "
-        f"in all), the article's network as written gets {reached[AS_WRITTEN]:.0%} of the "
-        f"validation photographs right after its last epoch ({written} in its last {LAST}; "
-        f"{len(of(runs, AS_WRITTEN))} seeds), with its groups mended "
-        f"{reached['article, groups mended']:.0%} ({mended}), and the course's with its recipe "
-        f"{reached[COURSE]:.0%}. With batch norm's statistics measured anew, and the same weights, "
-        f"the network as written gets {measured}. At "
-        f"{CASES[RESNEXT].image_size} pixels, with the same recipe, ResNet-50 gets "
-        f"{reached[RESNET]:.1%} and ResNeXt-50 {reached[RESNEXT]:.1%}. {comparison.verdict(gap)}"
-    ).replace("\n", " ")
-
-
 def of(runs, case):
     """A case's accuracies by seed."""
     return comparison.accuracies(runs, case)
@@ -231,13 +203,11 @@ def of(runs, case):
 
 def mean(runs, case):
     """A case's mean with its interval, in words."""
-    seeds = of(runs, case)
-    return intervals.percent(intervals.interval(seeds.values())) if seeds else "–"
+    return comparison.percent(comparison.interval(of(runs, case).values()))
 
 
 def difference(runs, first, second):
     """In points, ``second`` minus ``first`` over the seeds of both, in words."""
-    one, other = of(runs, first), of(runs, second)
-    if first == second or not one.keys() & other.keys():
+    if first == second:
         return "–"
-    return intervals.in_points(intervals.paired(one, other))
+    return comparison.points(comparison.paired(of(runs, first), of(runs, second)))

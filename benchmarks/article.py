@@ -2,7 +2,7 @@
 
 Its loop over the groups (3.3.1) is late bound: every branch reads the last group's channels
 (notebook 03 shows it). Both networks are built here without the loop, which is several times
-faster; tests/course/test_accuracy.py proves them equal to the loop's.
+faster; benchmarks/test_accuracy.py proves them equal to the loop's.
 """
 
 import math

@@ -29,11 +29,10 @@ def write(results, folder):
     picture = training_speed(results)
     picture.save(folder / "speed.png")
     parts = [head(results), summary(results), f"![{picture.alt}](speed.png)", all_settings(results)]
-    if comparison.RECORDED.exists():
-        text, pictures = accuracy_report.sections(comparison.load(), speeds(results))
-        parts.append(text)
-        for name, drawn in pictures.items():
-            drawn.save(folder / name)
+    text, pictures = accuracy_report.sections(comparison.load(), speeds(results))
+    parts.append(text)
+    for name, drawn in pictures.items():
+        drawn.save(folder / name)
     (folder / "RESULTS.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 from scipy.special import softmax
 
 from resnext_helpers import data, models, photo_folder, photos, training
@@ -157,3 +158,63 @@ def confident_mistakes(labels, probabilities, count=8):
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     confidence = probabilities[wrong].max(axis=1)
     return wrong[np.argsort(-confidence, kind="stable")][:count]
+
+
+def heat_map(model, image, class_index, layer=None):
+    """How much each cell of a feature map speaks for a class: Grad-CAM.
+
+    Selvaraju et al. (ICCV 2017), equations 1 and 2.
+
+    Args:
+        model: functional network from ``(batch, height, width, 3)`` to logits.
+        image: one scaled picture, ``(height, width, 3)``.
+        class_index: number of the class whose logit is explained.
+        layer: name of the layer whose output is the feature map; the last one that gives a feature
+            map unless given.
+
+    Returns:
+        ``float32 (rows, columns)``, one number a cell of the feature map, none below 0. All are 0
+        where nothing speaks for the class.
+
+    Raises:
+        ValueError: there is no such layer or class, or the layer's output is no feature map.
+    """
+    features = model.get_layer(layer or last_feature_map(model)).output
+    if len(features.shape) != 4:
+        raise ValueError(
+            f"The output of {layer!r} has no rows and columns: choose a layer before the pooling, "
+            f"such as {last_feature_map(model)!r}."
+        )
+    if class_index not in range(model.output_shape[-1]):
+        raise ValueError(
+            f"There is no class {class_index}: the network knows {model.output_shape[-1]}, "
+            f"numbered from 0."
+        )
+    # From one input, not from a list of one: Keras would warn of the difference at each call.
+    to_both = keras.Model(model.inputs[0], [features, model.outputs[0]])
+    pictures = tf.convert_to_tensor(image)[None]
+    with tf.GradientTape() as tape:
+        tape.watch(pictures)  # or nothing is recorded where no layer is trainable
+        features, logits = to_both(pictures, training=False)
+        score = logits[:, class_index]
+    gradients = tf.cast(tape.gradient(score, features), tf.float32)
+    weights = tf.reduce_mean(gradients, (1, 2), keepdims=True)
+    return tf.nn.relu(tf.reduce_sum(weights * tf.cast(features, tf.float32), -1))[0].numpy()
+
+
+def last_feature_map(model):
+    """Name of the last layer whose output has rows, columns and channels.
+
+    Raises:
+        ValueError: no layer's has.
+    """
+    for layer in reversed(model.layers):
+        if len(layer.output.shape) == 4:
+            return layer.name
+    raise ValueError(f"{model.name} has no feature map: none of its layers keeps rows and columns.")
+
+
+def stages(model):
+    """The last layer of each stage of a ResNeXt or ResNet, as ``{"layer1": name of the layer}``."""
+    ends = [layer.name for layer in model.layers if layer.name.endswith("_out")]
+    return {name.partition("_")[0]: name for name in ends}

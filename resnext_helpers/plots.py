@@ -30,12 +30,16 @@ CYCLE = [COLORS[name] for name in ("blue", "orange", "green", "vermillion", "pur
 MARKERS = ["o", "s", "^", "D", "v", "P"]  # the second cue beside the colour
 HATCHES = ["", "//", "..", "xx", "\\\\", "++"]
 
-_CHINESE_FONT = Path(__file__).parent / "fonts" / "NotoSansCJKsc-subset.otf"
+CHINESE_FONT = Path(__file__).parent / "fonts" / "NotoSansCJKsc-subset.otf"
 
 
 def use_style():
     """Set Matplotlib's fonts, sizes and colours for the course; call it once in a notebook."""
-    _add_chinese_font()
+    fonts = font_manager.fontManager
+    if all(font.fname != str(CHINESE_FONT) for font in fonts.ttflist):
+        fonts.addfont(CHINESE_FONT)
+        # Its one weight for bold text too: Matplotlib logs a warning where it must replace one.
+        fonts.ttflist.append(dataclasses.replace(fonts.ttflist[-1], weight=700))
     mpl.rcParams.update(
         {
             "font.family": ["DejaVu Sans", "Noto Sans CJK SC"],
@@ -59,15 +63,6 @@ def use_style():
             "image.interpolation": "nearest",
         }
     )
-
-
-def _add_chinese_font():
-    """Let Matplotlib find the course's font, for bold text too: it has one weight, and Matplotlib
-    logs a warning where it must replace another."""
-    fonts = font_manager.fontManager
-    if all(font.fname != str(_CHINESE_FONT) for font in fonts.ttflist):
-        fonts.addfont(_CHINESE_FONT)
-        fonts.ttflist.append(dataclasses.replace(fonts.ttflist[-1], weight=700))
 
 
 class Picture:
@@ -174,72 +169,27 @@ def learning_curves(rows, *, title="", epochs=None):
 
     Args:
         rows: one dict an epoch with ``epoch``, ``loss``, ``accuracy``, ``val_loss``,
-        ``val_accuracy``.
+            ``val_accuracy``.
         title: the figure's title.
         epochs: how many epochs the axis leaves room for; as many as there are if left out.
     """
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.4))
     figure.suptitle(title, fontsize=14)
-    series = {
-        name: [row[name] for row in rows]
-        for name in ("loss", "val_loss", "accuracy", "val_accuracy")
-    }
+    numbers, series, told = [row["epoch"] for row in rows], {}, []
     for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
-        numbers = [row["epoch"] for row in rows]
-        axis.plot(numbers, series[name], "o-", color=COLORS["blue"], label="training")
-        axis.plot(numbers, series[f"val_{name}"], "s--", color=COLORS["orange"], label="validation")
+        for prefix, label, mark, color in (
+            ("", "training", "o-", "blue"),
+            ("val_", "validation", "s--", "orange"),
+        ):
+            values = series[prefix + name] = [row[prefix + name] for row in rows]
+            axis.plot(numbers, values, mark, color=COLORS[color], label=label)
+            if values:
+                told.append(f"{label} {name} {values[0]:.2f} to {values[-1]:.2f}")
         axis.set(xlabel="epoch", ylabel=name, xlim=(0.5, (epochs or len(rows)) + 0.5))
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend()
     axes[0].set_ylim(bottom=0)
     axes[1].set_ylim(0, 1.03)
     axes[1].yaxis.set_major_formatter(PercentFormatter(1))
-    return Picture(figure, _curves_in_words(rows, title), **series)
-
-
-def _curves_in_words(rows, title):
-    if not rows:
-        return f"{title} No epoch has ended yet."
-    first, last = rows[0], rows[-1]
-    return (
-        f"{title}. Loss and accuracy by epoch. From epoch 1 to {last['epoch']}: "
-        f"training loss {first['loss']:.2f} to {last['loss']:.2f}, "
-        f"validation loss {first['val_loss']:.2f} to {last['val_loss']:.2f}, "
-        f"training accuracy {first['accuracy']:.0%} to {last['accuracy']:.0%}, "
-        f"validation accuracy {first['val_accuracy']:.0%} to {last['val_accuracy']:.0%}."
-    )
-
-
-def confusion(matrix, class_names):
-    """Confusion matrix: a row a true class, a column a predicted class, counts in the cells.
-
-    Args:
-        matrix: int ``(classes, classes)``, as from ``sklearn.metrics.confusion_matrix``.
-        class_names: one name a class.
-    """
-    count = len(class_names)
-    figure, axis = plt.subplots(figsize=(3.5 + 1.2 * count, 2 + 0.7 * count))
-    axis.imshow(matrix, cmap="Blues", vmin=0)
-    for row in range(count):
-        for column in range(count):
-            dark = matrix[row, column] > matrix.max() / 2
-            axis.text(
-                column,
-                row,
-                f"{matrix[row, column]}",
-                ha="center",
-                va="center",
-                fontsize=16,
-                fontweight="bold" if row == column else "normal",
-                color="white" if dark else "black",
-            )
-    axis.set_xticks(range(count), class_names, rotation=25, ha="right")
-    axis.set_yticks(range(count), class_names)
-    axis.set(xlabel="predicted", ylabel="true")
-    axis.grid(False)
-    right, total = int(matrix.trace()), int(matrix.sum())
-    return Picture(
-        figure,
-        f"Confusion matrix of {total} photographs; {right} lie on the diagonal, so they are right.",
-        matrix=matrix,
-    )
+    alt = f"{title}. Loss and accuracy by epoch. {', '.join(told) or 'No epoch has ended yet'}."
+    return Picture(figure, alt, **series)

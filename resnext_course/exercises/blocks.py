@@ -8,7 +8,7 @@ import keras
 from resnext_course.exercises import block_building
 from resnext_course.exercises._block_checks import first_line
 from resnext_course.exercises._exercise import Exercise, is_number
-from resnext_course.figures.block_diagrams import convolutions
+from resnext_course.figures import block_diagrams
 from resnext_helpers import models
 from resnext_helpers.counting import template_block_parameters, width_at_equal_price
 
@@ -52,7 +52,7 @@ def _resnet_wrong(answer):
         return f"{width} channels can't be divided into {groups} equal groups."
     if (groups, width) == (1, 64):
         return None
-    weights = sum(step.weights for step in convolutions(_block(width, groups)))
+    weights = sum(block_diagrams.weights(_block(width, groups)))
     case = f"Your block has {weights:,} weights, the ResNet block has {_RESNET_WEIGHTS:,}"
     if groups == 1:
         return f"{case}: the groups are right, the width isn't."

@@ -6,27 +6,26 @@ import io
 from numbers import Integral, Real
 
 import ipywidgets as widgets
+import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
 from resnext_helpers import plots
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-_WIDE = {"description_width": "initial"}
 # On slides, JupyterLab's button to fold an output lies over its left edge; a control goes above it.
-# And a class's name may be longer than the width that ipywidgets gives a slider's value.
-_STYLE = """<style>
-.resnext-explorer { position: relative; z-index: 1; }
-.resnext-explorer .widget-readout { max-width: none; width: auto; }
-</style>"""
-
-# The picture becomes smaller so that the table fits beside it, down to a width where its words can
-# still be read; then the table goes below.
-_BESIDE_EACH_OTHER = (
-    '<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 1em">'
-    '<div style="flex: 1 1 40em; max-width: max-content">{}</div>'
-    '<div style="flex: 0 1 22em">{}</div></div>'
-)
+# A class's name may be longer than the width that ipywidgets gives a slider's value. The picture
+# becomes smaller so that the table fits beside it, down to a width where its words can still be
+# read; then the table goes below. And it fits on a slide, and beside JupyterLab's list of files.
+_SHOWN = """<style>
+.resnext-explorer {{ position: relative; z-index: 1; }}
+.resnext-explorer .widget-readout {{ max-width: none; width: auto; }}
+</style>
+<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 1em">
+<div style="flex: 1 1 40em; max-width: max-content">
+<img style="max-width: 100%; max-height: 52vh; width: auto; height: auto"
+ alt="{alt}" src="data:image/png;base64,{png}"></div>
+<div style="flex: 0 1 22em">{table}</div></div>"""
 
 
 class Panel:
@@ -44,6 +43,7 @@ class Panel:
         controls: the controls by name.
         picture: the ``Picture`` that is shown, or None where the values have none.
         message: why there is none, or "".
+        html: what stands below the controls.
     """
 
     def __init__(self, draw, **controls):
@@ -52,7 +52,7 @@ class Panel:
         self._shown = widgets.HTML()
         for control in controls.values():
             if control.style.has_trait("description_width"):  # a button's style has none
-                control.style = {**control.style.get_state(), **_WIDE}
+                control.style.description_width = "initial"
             # Room for its description and for a slider beside it.
             if control.layout.width is None:
                 control.layout.width = f"{0.6 * len(control.description) + 18:.0f}em"
@@ -63,22 +63,29 @@ class Panel:
         self._box.add_class("resnext-explorer")
         self._update()
 
+    @property
+    def html(self):
+        return self._shown.value
+
     def _update(self, _change=None):
         values = {name: control.value for name, control in self.controls.items()}
         try:
             self.picture, self.message = self._draw(**values), ""
-            self._shown.value = _STYLE + _BESIDE_EACH_OTHER.format(
-                _image(self.picture), table(self.picture.data)
-            )
         except ValueError as error:
             self.picture, self.message = None, str(error)
             self._shown.value = f'<p role="alert">{html.escape(self.message)}</p>'
+            return
+        self._shown.value = _SHOWN.format(
+            alt=html.escape(self.picture.alt),
+            png=base64.b64encode(self.picture.png).decode(),
+            table=pd.Series(rows(self.picture.data)).to_frame().to_html(header=False, border=0),
+        )
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         live = {WIDGET: self._box._repr_mimebundle_()[WIDGET]}
         if self.picture is None:
             return {**live, "text/plain": self.message}, {}
-        text = "\n".join([self.picture.alt, *map(": ".join, rows(self.picture.data))])
+        text = "\n".join([self.picture.alt, *map(": ".join, rows(self.picture.data).items())])
         bundle = {**live, "image/png": static(self.picture), "text/plain": text}
         return bundle, {"image/png": {"alt": text}}
 
@@ -86,10 +93,7 @@ class Panel:
 def choice(options, description, value=None):
     """A slider through a list: JupyterLab takes the arrow keys away from a drop-down list.
 
-    Args:
-        options: a list of texts or numbers, or of pairs of a text and a value.
-        description: what is chosen.
-        value: which value is chosen at first, or None for the first.
+    ``options`` are texts or numbers, or pairs of a text and a value.
     """
     start = {} if value is None else {"value": value}
     slider = widgets.SelectionSlider(
@@ -102,9 +106,9 @@ def choice(options, description, value=None):
 
 
 def rows(data):
-    """The numbers of a picture as pairs of texts; what isn't a number or a text is left out."""
-    texts = {name: _text(value) for name, value in data.items()}
-    return [(name.replace("_", " "), text) for name, text in texts.items() if text is not None]
+    """The numbers of a picture as texts by name; what isn't a number or a text is left out."""
+    texts = {name.replace("_", " "): _text(value) for name, value in data.items()}
+    return {name: text for name, text in texts.items() if text is not None}
 
 
 def _text(value):
@@ -117,36 +121,15 @@ def _text(value):
     return value if isinstance(value, str) else None
 
 
-def table(data):
-    """The numbers of a picture as an HTML table."""
-    lines = [
-        f'<tr><th scope="row" style="text-align: left; padding-right: 2em">{html.escape(name)}</th>'
-        f"<td>{html.escape(text)}</td></tr>"
-        for name, text in rows(data)
-    ]
-    return f'<table style="font-size: 1.1em">{"".join(lines)}</table>'
-
-
-def _image(picture):
-    source = base64.b64encode(picture.png).decode()
-    # On a slide, and beside JupyterLab's list of files.
-    fits = 'style="max-width: 100%; max-height: 52vh; width: auto; height: auto"'
-    return f'<img {fits} alt="{html.escape(picture.alt)}" src="data:image/png;base64,{source}">'
-
-
 def static(picture):
     """The picture with its table drawn below it, as the bytes of a PNG file."""
     above = Image.open(io.BytesIO(picture.png)).convert("RGB")
-    lines = rows(picture.data)
-    if not lines:
-        return picture.png
-    figure = Figure((above.width / 100, 0.3 * len(lines) + 0.2), dpi=100)
-    for i, (name, text) in enumerate(lines):
-        height = 1 - (i + 0.7) / (len(lines) + 0.7)
-        figure.text(0.02, height, name, va="center", weight="bold")
-        figure.text(0.5, height, text, va="center")
+    table = rows(picture.data)
+    figure = Figure((above.width / 100, 0.3 * len(table) + 0.2), dpi=100)
+    figure.text(0.02, 0.5, "\n".join(table), va="center", linespacing=1.5, weight="bold")
+    figure.text(0.5, 0.5, "\n".join(table.values()), va="center", linespacing=1.5)
     below = plots.drawn(figure)
     both = Image.new("RGB", (above.width, above.height + below.height), "white")
-    both.paste(above, (0, 0))
+    both.paste(above)
     both.paste(below, (0, above.height))
     return plots.small_png(both)

@@ -1,9 +1,10 @@
-"""Grad-CAM over the validation photographs: which places speak for which class?"""
+"""Grad-CAM over the validation photographs, and over your own: what speaks for which class?"""
 
 import ipywidgets as widgets
 
 from resnext_course.explorers._panel import Panel, choice
-from resnext_helpers import gradcam, photos
+from resnext_course.figures import grad_cam
+from resnext_helpers import evaluation, photos
 
 
 def explore(run, indices, of_true_class):
@@ -14,43 +15,74 @@ def explore(run, indices, of_true_class):
         indices: which of ``run.validation`` to offer, in this order.
         of_true_class: ``(count,)``, for each of ``run.validation`` the probability of its class.
     """
-    layers = gradcam.stages(run.model)
     offered = [
         (f"{rank} ({of_true_class[i]:.0%})", int(i)) for rank, i in enumerate(indices, start=1)
     ]
 
     def draw(photo, explained, layer, strength):
         pixels = photos.read(run.validation[photo].path, run.image_size)
-        picture = gradcam.explanation(
-            run.model, run.class_names, pixels, explained, strength / 100, layer
-        )
+        explanation = grad_cam.explain(run.model, run.class_names, pixels, explained, layer)
+        picture = grad_cam.picture(pixels, explanation, strength / 100)
         true_class = run.class_names[run.validation[photo].label]
         picture.data = {"true class": true_class, **picture.data}
         return picture
 
+    stages, first = evaluation.stages(run.model), grad_cam.readable_layer(run.model)
     return Panel(
         draw,
         photo=choice(offered, "photo (probability of its class)"),
-        explained=class_control(run.class_names),
-        layer=choice(
-            list(layers.items()), "feature map at the end of", gradcam.readable_layer(run.model)
-        ),
-        strength=strength_control(),
+        layer=choice(list(stages.items()), "feature map at the end of", first),
+        **_controls(run),
     )
 
 
-def class_control(class_names):
-    """A slider through the classes whose score can be explained."""
-    return choice([gradcam.MOST_LIKELY, *class_names], "class that is explained")
+def explore_own(run):
+    """The panel: upload a photograph; until then it shows the first one of the validation part.
+
+    What is uploaded stays in memory; no file is written.
+
+    Args:
+        run: the ``evaluation.Run`` whose network is asked.
+    """
+    layer = grad_cam.readable_layer(run.model)
+
+    def draw(upload, explained, strength):
+        name, pixels = open_upload(upload, run)
+        explanation = grad_cam.explain(run.model, run.class_names, pixels, explained, layer)
+        picture = grad_cam.picture(pixels, explanation, strength / 100)
+        picture.data = {"photo": name, **picture.data}
+        return picture
+
+    upload = widgets.FileUpload(accept="image/*", multiple=False, description="choose a photo")
+    return Panel(draw, upload=upload, **_controls(run))
 
 
-def strength_control():
-    """A slider for how much the heat map covers the photograph, in percent."""
-    return widgets.IntSlider(
-        value=60,
-        min=0,
-        max=100,
-        step=10,
-        description="strength of the heat map, in %",
-        continuous_update=False,
+def open_upload(upload, run):
+    """What a ``FileUpload`` holds, as the network sees it.
+
+    Args:
+        upload: the widget's value: for each file a dict with its ``name`` and its ``content``.
+        run: gives the size of a picture, and a photograph where nothing is uploaded.
+
+    Returns:
+        The photograph's name, and ``uint8 (image_size, image_size, 3)``.
+
+    Raises:
+        ValueError: the content isn't a picture that can be read.
+    """
+    if not upload:
+        first = run.validation[0].path
+        return f"{first.name} (upload your own)", photos.read(first, run.image_size)
+    name, content = upload[-1]["name"], bytes(upload[-1]["content"])
+    try:
+        return name, photos.read_bytes(content, name, run.image_size)
+    except photos.PhotoError as error:
+        raise ValueError(f"{name}: {error.reason}. Choose another file.") from error
+
+
+def _controls(run):
+    explained = choice([grad_cam.MOST_LIKELY, *run.class_names], "class that is explained")
+    strength = widgets.IntSlider(
+        60, 0, 100, 10, description="strength of the heat map, in %", continuous_update=False
     )
+    return {"explained": explained, "strength": strength}

@@ -1,7 +1,5 @@
 """Explorer: what a grouped convolution connects and what it costs, counted on a real layer."""
 
-import math
-
 import numpy as np
 from keras import ops
 
@@ -29,7 +27,7 @@ def explore():
 
 
 def draw(channels, filters, groups, kernel_size, side):
-    """Draw a grouped convolution, and count it beside the standard one.
+    """Draw a grouped convolution beside its numbers.
 
     Args:
         channels: input channels.
@@ -39,20 +37,32 @@ def draw(channels, filters, groups, kernel_size, side):
         side: height and width of the feature map that comes out, in pixels.
 
     Returns:
-        A ``Picture``; ``data`` holds what was counted on both layers, what the formulas say, and
-        how many times fewer multiply-adds there are.
+        A ``Picture``; its data also hold what ``count`` gives.
 
     Raises:
-        ValueError: the groups would be unequal; the message names the groups that are possible.
+        ValueError: the groups would be unequal.
     """
-    _refuse_unequal_groups(channels, filters, groups)
+    table, feeds = count(channels, filters, groups, kernel_size, side)
+    kind = "standard convolution" if groups == 1 else f"{groups} groups"
+    kind += " (depthwise convolution)" if groups == channels else ""
+    title = f"{channels} → {filters} channels, {kind}"
+    picture = diagrams.connections({title: (feeds, groups)})
+    picture.data |= table
+    return picture
+
+
+def count(channels, filters, groups, kernel_size, side):
+    """Count a grouped convolution and the standard one; arguments and errors as in ``draw``.
+
+    Returns:
+        What was counted on both layers and what the formulas say, as the rows of the table; and
+        which input channel feeds which output channel, as a boolean ``(channels, filters)``.
+    """
+    weights_wanted = counting.conv_parameters(channels, filters, kernel_size, groups)
+    macs_wanted = weights_wanted * side**2
     weights, macs, feeds = measure(channels, filters, groups, kernel_size, side)
     standard_weights, standard_macs, _ = measure(channels, filters, 1, kernel_size, side)
-    weights_wanted = counting.conv_parameters(channels, filters, kernel_size, groups)
-    macs_wanted = counting.conv_macs(channels, filters, kernel_size, side, groups)
-
-    picture = diagrams.connections({_title(channels, filters, groups): (feeds, groups)})
-    picture.data |= {
+    return {
         "weights, counted": weights,
         "weights, by formula": f"{kernel_size} · {kernel_size} · ({channels} / {groups})"
         f" · {filters} = {weights_wanted:,}",
@@ -62,8 +72,7 @@ def draw(channels, filters, groups, kernel_size, side):
         "standard layer, weights": standard_weights,
         "standard layer, multiply-adds": standard_macs,
         "times fewer": standard_macs // macs,
-    }
-    return picture
+    }, feeds
 
 
 def measure(channels, filters, groups, kernel_size, side):
@@ -82,29 +91,8 @@ def measure(channels, filters, groups, kernel_size, side):
     )
     edge = side + kernel_size - 1  # the layer doesn't pad
     sums = ops.convert_to_numpy(layer(np.ones((1, edge, edge, channels), "float32")))
-    one_channel_each = np.ones((1, kernel_size, kernel_size, 1), "float32") * np.eye(
-        channels, dtype="float32"
-    ).reshape(channels, 1, 1, channels)
+    one_channel_each = np.zeros((channels, kernel_size, kernel_size, channels), "float32")
+    one_channel_each[range(channels), ..., range(channels)] = 1
     feeds = ops.convert_to_numpy(layer(one_channel_each)).reshape(channels, filters) > 0.5
     # Each sum is exact; only their total is too large for the 24 bits of a float32.
     return counting.trainable_parameters(layer), int(np.rint(sums).astype(np.int64).sum()), feeds
-
-
-def _refuse_unequal_groups(channels, filters, groups):
-    shared = math.gcd(channels, filters)
-    if shared % groups == 0:
-        return
-    what = f"{channels} input channels" if channels % groups else f"{filters} filters"
-    possible = [str(g) for g in range(1, shared + 1) if shared % g == 0]
-    choice = " or ".join([", ".join(possible[:-1]), possible[-1]])
-    raise ValueError(
-        f"{what} can't be shared equally by {groups} groups: with {channels} input channels and "
-        f"{filters} filters, choose {choice} groups."
-    )
-
-
-def _title(channels, filters, groups):
-    kind = "standard convolution" if groups == 1 else f"{groups} groups"
-    if groups == channels:
-        kind += " (depthwise convolution)"
-    return f"{channels} → {filters} channels, {kind}"

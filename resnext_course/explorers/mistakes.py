@@ -19,9 +19,9 @@ _LOOKS = {
 
 
 def explore(labels, probabilities, class_names):
-    """The panel: sliders for the threshold and the class; arguments as in ``decide``."""
+    """The panel: sliders for the threshold and the class; arguments as in ``draw``."""
     return Panel(
-        partial(decide, labels, probabilities, class_names),
+        partial(draw, labels, probabilities, class_names),
         threshold=widgets.IntSlider(
             value=80, min=0, max=99, description="answer only from a probability of, in %"
         ),
@@ -29,37 +29,65 @@ def explore(labels, probabilities, class_names):
     )
 
 
-def decide(labels, probabilities, class_names, threshold, true_class=ALL):
-    """What is right, wrong and withheld if the network answers only where it is sure.
+def decide(labels, probabilities, threshold):
+    """Which photographs are right, wrong and withheld if the network answers only where it is sure.
 
     Args:
         labels: int ``(count,)``, the true classes.
         probabilities: ``(count, classes)``, rows that sum to 1.
+        threshold: the lowest probability of an answer, in percent; or ``(thresholds, 1)``.
+
+    Returns:
+        For ``"right"``, ``"wrong"`` and ``"withheld"`` a bool ``(count,)``.
+    """
+    right = probabilities.argmax(axis=1) == labels
+    answered = probabilities.max(axis=1) >= threshold / 100
+    return {"right": answered & right, "wrong": answered & ~right, "withheld": ~answered}
+
+
+def count(shares):
+    """The answers in numbers, as the rows of the table; ``shares`` are as from ``decide``."""
+    right, wrong, withheld = (int(members.sum()) for members in shares.values())
+    answered, total = right + wrong, right + wrong + withheld
+    return {
+        "photographs": total,
+        "answered": f"{answered} ({answered / total:.0%})",
+        "right_of_these": f"{right / answered:.1%}" if answered else "nothing is answered",
+        "mistakes_left": wrong,
+        "withheld": withheld,
+    }
+
+
+def draw(labels, probabilities, class_names, threshold, true_class=ALL):
+    """Draw the answers of each class, and how they change with the threshold.
+
+    Args:
+        labels, probabilities, threshold: as in ``decide``.
         class_names: one name a class.
-        threshold: the lowest probability of an answer, in percent.
         true_class: the class whose photographs the numbers and the curves are of, or ``ALL``.
 
     Returns:
-        A ``Picture``; its data count the answers of ``true_class``.
+        A ``Picture``; its data are what ``count`` says of ``true_class``.
 
     Raises:
-        ValueError: no class, or no photograph of it.
+        ValueError: there is no photograph of this class.
     """
-    if true_class not in (ALL, *class_names):
-        raise ValueError(f"There is no class {true_class!r}: use {', '.join(class_names)}.")
-    confidences, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    answered = confidences >= threshold / 100
-    chosen = np.ones(len(labels), bool)
-    if true_class != ALL:
-        chosen = labels == class_names.index(true_class)
+    chosen = (true_class == ALL) | (np.array(class_names)[labels] == true_class)
     if not chosen.any():
         raise ValueError(f"There is no photograph of {true_class} to judge.")
-
-    figure, (left, right_axis) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=[1.2, 1])
-    shares = {"right": answered & right, "wrong": answered & ~right, "withheld": ~answered}
+    of_these = labels[chosen], probabilities[chosen]
+    table = count(decide(*of_these, threshold))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=[1.2, 1])
+    shares = decide(labels, probabilities, threshold)
     _draw_classes(left, labels, class_names, shares, true_class)
-    _draw_thresholds(right_axis, confidences[chosen], right[chosen], threshold)
-    return _in_numbers(figure, chosen, shares, threshold, true_class)
+    _draw_thresholds(right, decide(*of_these, np.arange(100)[:, None]), threshold)
+    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in table.items())
+    return plots.Picture(
+        figure,
+        f"Answers from a probability of {threshold}%, {true_class}: {told}; and how answered and "
+        f"right change with the threshold.",
+        **table,
+    )
 
 
 def _draw_classes(axis, labels, class_names, shares, true_class):
@@ -82,36 +110,19 @@ def _draw_classes(axis, labels, class_names, shares, true_class):
     axis.figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=3)
 
 
-def _draw_thresholds(axis, confidences, right, threshold):
+def _draw_thresholds(axis, shares, threshold):
     """Coverage and accuracy at every threshold, and where the chosen one lies."""
-    percents = np.arange(100)
-    answered = confidences >= percents[:, None] / 100
-    kept = answered.sum(axis=1)
-    coverage = kept / len(confidences)
-    accuracy = np.full(100, np.nan)  # undefined where nothing is answered
-    np.divide((answered & right).sum(axis=1), kept, out=accuracy, where=kept > 0)
+    right, wrong, withheld = (members.sum(axis=1) for members in shares.values())
+    answered = right + wrong
+    with np.errstate(invalid="ignore"):  # 0 / 0, undefined, where nothing is answered
+        accuracy = right / answered
     axis.axvline(threshold, color="black", linestyle=":", linewidth=1.5)
-    axis.plot(percents, coverage, color=plots.COLORS["blue"], label="answered")
-    axis.plot(percents, accuracy, "--", color=plots.COLORS["orange"], label="right, of these")
-    axis.plot(threshold, coverage[threshold], "o", color=plots.COLORS["blue"])
-    axis.plot(threshold, accuracy[threshold], "s", color=plots.COLORS["orange"])
+    for values, mark, line, color, label in (
+        (answered / (answered + withheld), "o", "-", "blue", "answered"),
+        (accuracy, "s", "--", "orange", "right, of these"),
+    ):
+        style = {"color": plots.COLORS[color], "marker": mark, "markevery": [threshold]}
+        axis.plot(values, linestyle=line, label=label, **style)
     axis.set(xlabel="lowest probability of an answer, in %", ylim=(0, 1.05), xlim=(0, 100))
     axis.yaxis.set_major_formatter(PercentFormatter(1))
     axis.legend(loc="lower left")
-
-
-def _in_numbers(figure, chosen, shares, threshold, true_class):
-    counts = {name: int((members & chosen).sum()) for name, members in shares.items()}
-    total, answered = int(chosen.sum()), counts["right"] + counts["wrong"]
-    accuracy = f"{counts['right'] / answered:.1%}" if answered else "nothing is answered"
-    return plots.Picture(
-        figure,
-        f"Answers from a probability of {threshold}%, {true_class}: {counts['right']} right, "
-        f"{counts['wrong']} wrong and {counts['withheld']} withheld of {total} photographs; "
-        "and how answered and right change with the threshold.",
-        photographs=total,
-        answered=f"{answered} ({answered / total:.0%})",
-        right_of_these=accuracy,
-        mistakes_left=counts["wrong"],
-        withheld=counts["withheld"],
-    )

@@ -3,8 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnext_course.comparison import TABLE_2
-from resnext_course.intervals import interval, percent
+from resnext_course.comparison import NETWORKS, PAPER_ERRORS, interval, percent
 from resnext_helpers import plots
 
 
@@ -19,27 +18,22 @@ def dots(measured, title):
         A ``Picture``.
     """
     figure, axis = plt.subplots(figsize=(10, 1.5 + 0.8 * len(measured)))
-    means = {label: interval(by_seed.values()) for label, by_seed in measured.items()}
+    told = []
     for row, (label, by_seed) in enumerate(measured.items()):
+        mean = interval(by_seed.values())
         heights = row - 0.3 * np.arange(len(by_seed)) / len(by_seed)  # equal ones don't hide
-        axis.plot(
-            [100 * value for value in by_seed.values()],
-            heights,
-            linestyle="",
-            marker=plots.MARKERS[row % len(plots.MARKERS)],
-            color=plots.CYCLE[row % len(plots.CYCLE)],
-        )
-        axis.plot(_ends(means[label]), [row + 0.25] * 2, "k|-", ms=9)
-        axis.plot(100 * means[label].mean, row + 0.25, "k*", ms=12)
+        style = {"color": plots.CYCLE[row % 6], "marker": plots.MARKERS[row % 6]}
+        axis.plot([100 * value for value in by_seed.values()], heights, linestyle="", **style)
+        axis.plot(_ends(mean), [row + 0.25] * 2, "k|-", ms=9)
+        axis.plot(100 * mean.mean, row + 0.25, "k*", ms=12)
+        told.append(f"{label} {percent(mean)}")
     axis.set_yticks(range(len(measured)), measured)
     axis.set_ylim(len(measured) - 0.4, -0.6)
     axis.set(xlabel="validation accuracy of the last epoch (%)", title=title)
-    told = "; ".join(f"{label} {percent(mean)}" for label, mean in means.items())
     return plots.Picture(
         figure,
         f"{title}. A mark for each seed, a star and a line for the mean and its 95% interval: "
-        f"{told}.",
-        means=means,
+        f"{'; '.join(told)}.",
     )
 
 
@@ -47,19 +41,21 @@ def beside_paper(measured):
     """Error over cardinality at equal complexity: the paper's on ImageNet, and the recorded one.
 
     Args:
-        measured: accuracies, 0 to 1, by seed, of networks of ``TABLE_2`` by name.
+        measured: accuracies, 0 to 1, by seed, by names of ``comparison.NETWORKS``.
 
     Returns:
-        A ``Picture``.
+        A ``Picture``; its data are our ``errors``, and the ``lows`` and ``highs`` of their
+        intervals, in %.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
-    cardinalities = [TABLE_2[label][0] for label in measured]
-    paper = [TABLE_2[label][2] for label in measured]
-    left.plot(cardinalities, paper, "o-", color=plots.COLORS["blue"])
-    left.set(ylabel="top-1 error (%)", title="the paper, on ImageNet")
+    cardinalities = [NETWORKS[name] for name in measured]
+    paper = [PAPER_ERRORS[cardinality] for cardinality in cardinalities]
     means = [interval(by_seed.values()) for by_seed in measured.values()]
     errors = [100 * (1 - mean.mean) for mean in means]
-    highs, lows = (100 - np.array([_ends(mean)[end] for mean in means]) for end in (0, 1))
+    highs, lows = 100 - np.transpose([_ends(mean) for mean in means])
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
+    left.plot(cardinalities, paper, "o-", color=plots.COLORS["blue"])
+    left.set(ylabel="top-1 error (%)", title="the paper, on ImageNet")
     right.vlines(cardinalities, lows, highs, color=plots.COLORS["orange"], lw=2)
     right.plot(cardinalities, errors, "s--", color=plots.COLORS["orange"])
     right.set(ylabel="validation error (%)", title="the recorded runs: mean, 95% interval")
@@ -67,10 +63,9 @@ def beside_paper(measured):
     half = 0.6 * max(highs.max() - lows.min(), np.ptp(paper))
     for axis, shown in ((left, paper), (right, [*lows, *highs])):
         middle = (max(shown) + min(shown)) / 2
-        axis.set_ylim(middle - half, middle + half)
+        axis.set(ylim=(middle - half, middle + half), xlabel="cardinality C")
         axis.set_xscale("log", base=2)
         axis.set_xticks(cardinalities, cardinalities)
-        axis.set_xlabel("cardinality C")
     told = "; ".join(
         f"C = {c}: {there}%, {here:.1f}% ({low:.1f} to {high:.1f})"
         for c, there, here, low, high in zip(cardinalities, paper, errors, lows, highs, strict=True)

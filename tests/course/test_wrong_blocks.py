@@ -63,7 +63,7 @@ def right(x, **numbers):
 
 
 def weights(model):
-    return sum(step.weights for step in block_diagrams.convolutions(model))
+    return sum(block_diagrams.weights(model))
 
 
 def weights_in_all(block):

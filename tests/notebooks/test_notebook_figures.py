@@ -14,8 +14,9 @@ import nbformat
 import numpy as np
 import pytest
 
+from resnext_course.figures import grad_cam
 from resnext_course.publishing.notebook_runner import NAMES
-from resnext_helpers import counting, gradcam, plots, training
+from resnext_helpers import counting, plots, training
 from resnext_helpers.settings import PROJECT
 
 mpl.use("agg")
@@ -210,11 +211,11 @@ def test_grad_cam_of_each_stage(draw):
         "image": pixels[None],
         "k": 1,
         "run": SimpleNamespace(model=None, class_names=["owl", "gull"]),
-        "gradcam": SimpleNamespace(
+        "evaluation": SimpleNamespace(
             stages=lambda model: {layer[:6]: layer for layer in maps},
             heat_map=lambda model, image, k, layer: maps[layer] if k == 1 else None,
-            draw_over=gradcam.draw_over,
         ),
+        "grad_cam": grad_cam,
     }
     figure, alt = draw("06", "grad-cam-stages", **names)
     assert "gull" in alt

@@ -1,0 +1,107 @@
+"""Grad-CAM on networks whose answer is known, and on the course's own."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from resnext_helpers import evaluation, models
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def corner_model():
+    """Class 0 is the brightness of the top left quarter, class 1 its opposite, class 2 nothing."""
+    inputs = keras.Input((8, 8, 3))
+    x = layers.AveragePooling2D(2, name="map")(inputs)  # 4 × 4 cells
+    flat = layers.Flatten(name="flat")(x)
+    model = keras.Model(inputs, layers.Dense(3, name="fc")(flat), name="corner")
+    kernel = np.zeros((4, 4, 3, 3), np.float32)
+    kernel[:2, :2, :, 0], kernel[:2, :2, :, 1] = 1, -1
+    model.get_layer("fc").set_weights([kernel.reshape(48, 3), np.zeros(3, np.float32)])
+    return model
+
+
+@pytest.fixture(scope="module")
+def resnext():
+    keras.utils.set_random_seed(1)
+    return models.resnext((64, 64, 3), 3, groups=4, width_per_group=4, blocks=(1, 2, 1, 1))
+
+
+def lit(rows, columns):
+    """A dark picture with one bright patch."""
+    image = np.zeros((8, 8, 3), np.float32)
+    image[rows, columns] = 1
+    return image
+
+
+def test_the_map_is_where_the_picture_has_what_the_class_looks_for(corner_model):
+    heat = evaluation.heat_map(corner_model, lit(slice(0, 2), slice(2, 4)), 0)
+    assert heat.shape == (4, 4) and heat.dtype == np.float32
+    assert np.argwhere(heat > 0).tolist() == [[0, 1]]
+    # By hand: 4 of 16 cells have gradient 1, so each of 3 channels weighs 1/4; the cell holds 1.
+    assert heat[0, 1] == pytest.approx(3 * 4 / 16)
+
+
+def test_what_speaks_against_a_class_is_cut_off(corner_model):
+    image = lit(slice(0, 4), slice(0, 4))
+    assert [evaluation.heat_map(corner_model, image, k).max() for k in (0, 1, 2)] == [0.75, 0, 0]
+
+
+def test_a_channel_weighs_as_much_as_its_mean_gradient():
+    """Behind global pooling Grad-CAM is CAM: the last layer's weights, over the cells."""
+    inputs = keras.Input((6, 6, 2))
+    pooled = layers.GlobalAveragePooling2D()(layers.Identity(name="map")(inputs))
+    model = keras.Model(inputs, layers.Dense(2, name="fc")(pooled))
+    image = RNG.normal(size=(6, 6, 2)).astype("float32")
+    kernel = model.get_layer("fc").get_weights()[0]
+    for k in (0, 1):
+        expected = np.maximum(image @ kernel[:, k], 0) / 36
+        np.testing.assert_allclose(evaluation.heat_map(model, image, k), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("layer", "size"),
+    [(None, 2), ("layer3_0_out", 4), ("layer2_1_out", 8), ("layer1_0_conv2", 16)],
+)
+def test_the_courses_networks_have_a_map_at_every_stage_frozen_or_not(resnext, layer, size):
+    image = RNG.normal(size=(64, 64, 3)).astype("float32")
+    heat = evaluation.heat_map(resnext, image, 1, layer)
+    assert heat.shape == (size, size)
+    assert np.isfinite(heat).all() and heat.min() >= 0
+    resnext.trainable = False
+    frozen = evaluation.heat_map(resnext, image, 1, layer)
+    resnext.trainable = True
+    np.testing.assert_array_equal(frozen, heat)
+
+
+def test_the_last_layer_of_each_stage(resnext):
+    assert evaluation.last_feature_map(resnext) == "layer4_0_out"
+    assert evaluation.stages(resnext) == {
+        "layer1": "layer1_0_out",
+        "layer2": "layer2_1_out",
+        "layer3": "layer3_0_out",
+        "layer4": "layer4_0_out",
+    }
+
+
+@pytest.mark.parametrize(
+    ("class_index", "layer", "message"),
+    [
+        (0, "layer9_0_out", "layer9_0_out"),
+        (0, "flat", "no rows and columns: choose a layer before the pooling, such as 'map'"),
+        (3, None, "There is no class 3: the network knows 3, numbered from 0"),
+        (-1, None, "There is no class -1"),
+    ],
+)
+def test_what_is_not_there_is_named(corner_model, class_index, layer, message):
+    with pytest.raises(ValueError, match=message):
+        evaluation.heat_map(corner_model, lit(0, 0), class_index, layer)
+
+
+def test_a_network_without_feature_maps_is_named():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(2)(inputs), name="flat_one")
+    with pytest.raises(ValueError, match="flat_one has no feature map"):
+        evaluation.heat_map(model, np.zeros(4, np.float32), 0)
