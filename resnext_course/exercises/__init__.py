@@ -4,13 +4,10 @@ All of it works without a network and leaves no files. An answer of None means "
 so a notebook runs from top to bottom before anything is solved.
 """
 
+from collections import Counter
 from importlib import import_module
 
-from resnext_course.exercises._exercise import Exercise, is_number
-
-__all__ = ["Exercise", "check", "hint", "is_number", "solution"]
-
-_MODULES = {
+MODULES = {  # the exercises of each notebook, imported when they are asked for
     "01": "gpu_setup",
     "02": "data_loading",
     "03": "grouped_convolution",
@@ -18,7 +15,13 @@ _MODULES = {
     "05": "training",
     "06": "evaluation",
 }
-_hints_shown: dict[str, int] = {}
+_hints_shown = Counter()
+
+
+def of_notebook(number):
+    """The exercises of the notebook ``"01"`` to ``"06"``, by name; of another one, none."""
+    module = MODULES.get(number)
+    return import_module(f"{__name__}.{module}").EXERCISES if module else {}
 
 
 def check(name, answer):
@@ -36,9 +39,9 @@ def check(name, answer):
 def hint(name):
     """Show the next hint; after the last one, the first again."""
     hints = _find(name).hints
-    shown = _hints_shown.get(name, 0)
-    _hints_shown[name] = shown + 1
-    print(f"{name}, hint {shown % len(hints) + 1} of {len(hints)}: {hints[shown % len(hints)]}")
+    next_one = _hints_shown[name] % len(hints)
+    _hints_shown[name] += 1
+    print(f"{name}, hint {next_one + 1} of {len(hints)}: {hints[next_one]}")
 
 
 def solution(name):
@@ -46,11 +49,8 @@ def solution(name):
     print(f"{name}, solution:\n{_find(name).solution}")
 
 
-def _find(name) -> Exercise:
-    number = str(name)[:2]
-    exercises = (
-        import_module(f".{_MODULES[number]}", __name__).EXERCISES if number in _MODULES else {}
-    )
+def _find(name):
+    exercises = of_notebook(str(name)[:2])
     if name not in exercises:
         known = ", ".join(exercises) or "names begin with 01- to 06-"
         raise KeyError(f"There is no exercise {name!r}; there are: {known}.")
