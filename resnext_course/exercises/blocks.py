@@ -7,14 +7,13 @@ right block and with ``wrong_blocks``. So paths, slices and grouped convolutions
 import functools
 import math
 from contextlib import contextmanager
-from inspect import getsource
 from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import layers
 
-from .checking import AnswerError, Exercise, call, diagnoses, number, one_number, refuse_if
+from .checking import call, diagnoses, first_reason, in_case, number
 from .wrong_blocks import FAULTS, MYSTERIES
 
 
@@ -23,29 +22,20 @@ def weights(cardinality, d):
     return cardinality * (256 * d + 9 * d * d + d * 256)
 
 
-RESNET_WEIGHTS = weights(1, 64)
-
-
 def check_resnet(answer):
-    refuse_if(
-        not isinstance(answer, dict) or set(answer) != {"groups", "width"},
-        'The answer is a dictionary with two numbers: {"groups": ..., "width": ...}.',
-    )
+    are_there = isinstance(answer, dict) and set(answer) == {"groups", "width"}
+    example = '{"groups": ..., "width": ...}'
+    yield {f"The answer is a dictionary with two numbers: {example}.": not are_there}
     groups, width = (number(answer[name], name) for name in ("groups", "width"))
-    refuse_if(
-        not all(isinstance(one, int) and 1 <= one <= 256 for one in (groups, width)),
-        "Both numbers are whole, at least 1, and at most 256.",
-    )
-    refuse_if(width % groups, f"{width} channels can't be divided into {groups} equal groups.")
-    if (groups, width) != (1, 64):
-        case = (
-            f"Your block has {weights(groups, width // groups):,} weights, the ResNet block has "
-            f"{RESNET_WEIGHTS:,}"
-        )
-        refuse_if(groups == 1, f"{case}: the groups are right, the width isn't.")
-        raise AnswerError(
-            f"{case}, and in its 3×3 each filter sees all the channels, not one group of {groups}."
-        )
+    fit = all(isinstance(one, int) and 1 <= one <= 256 for one in (groups, width))
+    yield {"Both numbers are whole, at least 1, and at most 256.": not fit}
+    yield {f"{width} channels can't be divided into {groups} equal groups.": width % groups}
+    has = f"Your block has {weights(groups, width // groups):,} weights, the ResNet block 69,632"
+    yield {
+        f"{has}: the groups are right, the width isn't.": groups == 1 and width != 64,
+        f"{has}, and in its 3×3 each filter sees all the channels, not one group of "
+        f"{groups}.": groups != 1,
+    }
 
 
 def width_for(cardinality):
@@ -57,28 +47,20 @@ def width_for(cardinality):
 
 def check_width(answer):
     for cardinality in (1, 2, 4, 8, 32, 16, 64):  # those of Table 2 first
-        said = f"width_for({cardinality})"
-        d, wanted = number(call(answer, cardinality, said=said), said), width_for(cardinality)
+        said, wanted = f"width_for({cardinality})", width_for(cardinality)
+        d = number(call(answer, cardinality, said=said), said)
         if d == wanted:
             continue
-        refuse_if(not isinstance(d, int), f"{said} is {d}, but channels are whole.")
-        refuse_if(
-            d == cardinality * wanted,
-            f"{said} is {d}: that is the width C·d of all groups together. Return d, that of one.",
-        )
-        refuse_if(
-            d == 64 // cardinality,
+        yield {
+            f"{said} is {d}, but channels are whole.": not isinstance(d, int),
+            f"{said} is {d}: that is the width C·d of all groups together. Return d, that of "
+            f"one.": d == cardinality * wanted,
             f"{said} is {d}. That keeps C·d at 64, and the weights become fewer and fewer "
-            f"({weights(cardinality, d):,} here). Keep the weights.",
-        )
-        refuse_if(
-            abs(d - wanted) == 1,
-            f"{said} is {d}, and its neighbour comes nearer to {RESNET_WEIGHTS:,} weights. Compare "
-            f"the weights of both neighbours; don't always round down or up.",
-        )
-        raise AnswerError(
-            f"{said} is {d}. A block with that d is far from {RESNET_WEIGHTS:,} weights."
-        )
+            f"({weights(cardinality, d):,} here). Keep the weights.": d == 64 // cardinality,
+            f"{said} is {d}, and its neighbour comes nearer to 69,632 weights. Compare the weights "
+            f"of both neighbours; don't always round down or up.": abs(d - wanted) == 1,
+            f"{said} is {d}. A block with that d is far from 69,632 weights.": True,
+        }
 
 
 class Case(NamedTuple):
@@ -110,9 +92,7 @@ SIZE = 6  # pixels; even, for only then "same" pads on another side at stride 2
 
 
 def check_repair(answer):
-    refuse_if(not callable(answer), "The answer is the function itself: its name, no brackets.")
-    with float32():
-        check_block(lambda x, *numbers: answer(x), TEMPLATE)
+    yield from check_block(lambda x, *numbers: call(answer, x), TEMPLATE)
 
 
 def my_block(x, channels, width, groups, strides=1):
@@ -131,14 +111,11 @@ def my_block(x, channels, width, groups, strides=1):
 
 def check_build(answer):
     for case in CASES:
-        try:
-            with float32():
-                check_block(answer, case)
-        except AnswerError as wrong:
-            raise AnswerError(
-                f"Tried with {case.channels_in} → {case.channels} channels, strides={case.strides}, "
-                f"width={case.width}, groups={case.groups}: {wrong}"
-            ) from wrong
+        tried = (
+            f"Tried with {case.channels_in} → {case.channels} channels, strides={case.strides}, "
+            f"width={case.width}, groups={case.groups}: "
+        )
+        yield in_case(tried, check_block(answer, case))
 
 
 @contextmanager
@@ -153,22 +130,23 @@ def float32():
 
 
 def check_block(answer, case):
-    hint = ". The shape changes here, and x must change too:" if case.projects else ""
-    model = call(build, answer, case, said=f"The block can't be built{hint}")
-    refuse_if(model is None, "The function returns nothing: return what comes out at the end.")
-    wanted = (SIZE // case.strides, SIZE // case.strides, case.channels)
-    shape = model.output_shape[1:]
-    refuse_if(shape != wanted, f"The block must give back {wanted}, and yours gives {shape}.")
-    check_weights(model, case)
-    given = call(outcome, model, case, said="The block is built, but with numbers it")
-    if is_same(given, outcome_of(my_block, case)):
-        return
-    for fault in FAULTS.values():
-        refuse_if(is_same(given, outcome_of(fault.block, case)), fault.message)
-    raise AnswerError(
-        "With the same weights your block gives other numbers than a ResNeXt block. Check the "
-        "order: convolution, batch norm, ReLU, and after the last batch norm the addition."
-    )
+    hint = " The shape changes here, and x must change too." if case.projects else ""
+    said = f"The block can't be built.{hint} It"
+    with float32():
+        model = call(build, lambda *given: call(answer, *given, said=said), case, said=said)
+        yield {"The function returns nothing: return what comes out at the end.": model is None}
+        shape, wanted = model.output_shape[1:], build(my_block, case).output_shape[1:]
+        yield {f"The block must give back {wanted}, and yours gives {shape}.": shape != wanted}
+        yield from check_weights(model, case)
+        given = call(outcome, model, case, said="The block is built, but with numbers it")
+        if not is_same(given, outcome_of(my_block, case)):
+            for fault in FAULTS.values():
+                yield {fault.message: is_same(given, outcome_of(fault.block, case))}
+            yield {
+                "With the same weights your block gives other numbers than a ResNeXt block. Check "
+                "the order: convolution, batch norm, ReLU, and after the last batch norm the "
+                "addition.": True
+            }
 
 
 def build(block, case):
@@ -217,52 +195,44 @@ def step_of(shape, case):
 
 
 def check_weights(model, case):
-    refuse_if(
-        any(variable.name == "bias" for variable in model.trainable_weights),
-        "A convolution has a bias. The batch norm after it removes it again: leave it out.",
-    )
     found, d = kernels_by_step(model, case), case.width // case.groups
     transform = found.get("transform", [])
-    refuse_if(not transform, "The block has no 3×3 convolution.")
-    for seen in {kernel.shape[-2] for kernel in transform} - {d}:
-        swapped = f" {FAULTS['groups swapped'].message}" if seen == case.groups else ""
-        raise AnswerError(
-            f"A filter of your 3×3 sees {seen} channels. With {case.width} channels in "
-            f"{case.groups} groups it sees {case.width} / {case.groups} = {d}.{swapped}"
-        )
     filters = sum(kernel.shape[-1] for kernel in transform)
-    refuse_if(
-        filters != case.width,
-        f"Your 3×3 has {filters} filters; the middle of the block is {case.width} wide.",
-    )
+    seen = next((one.shape[-2] for one in transform if one.shape[-2] != d), d)
+    swapped = f" {FAULTS['groups swapped'].message}" if seen == case.groups else ""
     way = f"the channels go {case.channels_in}, {case.width}, {case.width}, {case.channels}."
-    if None in found:
-        raise AnswerError(f"There is a kernel of the shape {tuple(found[None][0].shape)}: {way}")
-    refuse_if(
-        "project" in found and not case.projects,
-        "The shape stays, so add x as it is: a projection costs weights for nothing.",
+    strange = [tuple(kernel.shape) for kernel in found.get(None, [])]
+    has_bias = any(variable.name == "bias" for variable in model.trainable_weights)
+    fit = all(
+        sum(one.shape[axis] for one in found.get(step, ())) == kernel.shape[axis]
+        for step, (kernel, axis) in known_kernels(case).items()
     )
-    refuse_if("project" not in found and case.projects, FAULTS["no projection"].message)
-    for step, (kernel, axis) in known_kernels(case).items():
-        refuse_if(
-            sum(variable.shape[axis] for variable in found.get(step, ())) != kernel.shape[axis],
-            f"The 1×1 convolutions don't fit a ResNeXt block: {way}",
-        )
+    yield {
+        "A convolution has a bias. The batch norm after it removes it again: leave it "
+        "out.": has_bias,
+        "The block has no 3×3 convolution.": not transform,
+        f"A filter of your 3×3 sees {seen} channels. With {case.width} channels in {case.groups} "
+        f"groups it sees {case.width} / {case.groups} = {d}.{swapped}": seen != d,
+        f"Your 3×3 has {filters} filters; the middle of the block is {case.width} wide.": filters
+        != case.width,
+        f"There is a kernel of the shape {(*strange, None)[0]}: {way}": strange,
+        "The shape stays, so add x as it is: a projection costs weights for nothing.": "project"
+        in found
+        and not case.projects,
+        FAULTS["no projection"].message: "project" not in found and case.projects,
+        f"The 1×1 convolutions don't fit a ResNeXt block: {way}": not fit,
+    }
 
 
 @functools.cache
 def outcome_of(block, case):
     """The outcome of one of our own blocks, or None where its weights are others."""
     model = build(block, case)
-    try:
-        check_weights(model, case)
-    except AnswerError:
-        return None
-    return outcome(model, case)
+    return None if first_reason(check_weights(model, case)) else outcome(model, case)
 
 
 def outcome(model, case):
-    """What the block makes of random feature maps in training, with the weights of ``kernels``.
+    """What the block makes of random feature maps in training, with ``known_kernels``.
 
     In training, for there the place of a batch norm shows; a fresh one does nothing in inference.
     """
@@ -285,108 +255,19 @@ def is_same(one, other):
     return other is not None and np.allclose(one, other, rtol=0.02, atol=0.02)
 
 
-EXERCISES = {
-    "04-params": Exercise(
-        one_number(
-            weights(64, 4),
-            {
-                weights(32, 4): "That is the 32×4d block. This one has 64 paths.",
-                weights(1, 256): "That is the block with an ordinary 3×3. In 64 groups, a filter "
-                "of the 3×3 sees 4 channels, not 256.",
-                weights(64, 4) + 2 * (256 + 256 + 256): "You counted the batch norms too. The "
-                "question asks for the three convolutions alone.",
-                weights(1, 4): "That is one path. The block has 64 of them.",
-                64 * 4 * 4 * 9: "That is the 3×3 alone. The two 1×1 convolutions belong to the "
-                "block too.",
-                64 * (256 * 4 + 4 * 4 + 4 * 256): "A 3×3 kernel has 9 numbers for each channel "
-                "that it sees; you counted 1.",
-            },
-            otherwise="Count one path first: 1×1 from 256 to 4, 3×3 from 4 to 4, 1×1 from 4 to "
-            "256.",
-        ),
-        praise="Twice the paths of 32×4d, each as wide as before: twice the weights.",
-        hints=(
-            "Count the weights of one path, then multiply.",
-            "One path: 1×1 from 256 to 4 channels, 3×3 from 4 to 4, 1×1 from 4 to 256.",
-            "64 × (256·4 + 9·4·4 + 4·256)",
-        ),
-        solution="""\
-It is exactly twice 70,144: the paths don't share weights, so their number multiplies the cost.
-answer = 64 * (256 * 4 + 9 * 4 * 4 + 4 * 256)  # 140,288""",
-    ),
-    "04-resnet": Exercise(
-        check_resnet,
-        praise="A ResNet block is a ResNeXt block with one path that is 64 channels wide (1×64d).",
-        hints=(
-            "How many paths does a ResNet block have?",
-            "The width is the number of channels between the two 1×1 convolutions.",
-        ),
-        solution="""\
-Cardinality 1: all channels are one group. The paper writes it 1×64d (Table 2).
-answer = {"groups": 1, "width": 64}""",
-    ),
-    "04-width": Exercise(
-        check_width,
-        praise="It gives the paper's Table 2, and widths for C = 16 and C = 64 too.",
-        hints=(
-            "Weights of a block: C · (256·d + 9·d² + 256·d). Which d comes nearest to 69,632?",
-            "You need no algebra: try every d from 1 to 64 and keep the best.",
-            "min(range(1, 65), key=lambda d: abs(... - 69_632))",
-        ),
-        solution="It tries every width and keeps the one whose block is nearest to the ResNet "
-        f"block.\n{getsource(width_for)}",
-    ),
-    "04-repair": Exercise(
-        check_repair,
-        praise="With the same weights your block gives the same numbers as the course's own.",
-        hints=(
-            "There are two mistakes: one in an argument, one in the last two lines.",
-            "Print the weights of each convolution. Which one differs from the drawing?",
-            "`groups` is the number of groups, not the channels in one. And the ReLU comes last.",
-        ),
-        solution="""\
-`groups=128 // 32` made 4 groups of 32 channels, 8 times the weights in the 3×3. And ReLU before
-the addition means that a branch can add, but never take away.
-def repaired(x):
-    y = relu(norm(conv(x, 128, 1, "reduce"), "reduce"))
-    y = relu(norm(conv(y, 128, 3, "transform", groups=32), "transform"))
-    y = norm(conv(y, 256, 1, "expand"), "expand")
-    return relu(layers.Add()([y, x]))""",
-    ),
-    "04-build": Exercise(
-        check_build,
-        praise="It gives the numbers of the course's own block, in four shapes and in training.",
-        hints=(
-            "Begin with the easy case, where the shape stays: 1×1, grouped 3×3, 1×1, each with a "
-            "batch norm; add x; ReLU.",
-            "When does x not fit what it is added to? If strides isn't 1, or x.shape[-1] isn't "
-            "`channels`. Then x goes through a 1×1 convolution with these strides, and a batch "
-            "norm.",
-            "The 3×3: layers.ZeroPadding2D(1), then layers.Conv2D(width, 3, groups=groups, "
-            'strides=strides, use_bias=False). Not padding="same": see section 8.',
-        ),
-        solution="The 3×3 alone is grouped, and it alone moves in steps; the shortcut takes the "
-        f"same steps to fit.\n{getsource(my_block)}",
-    ),
-    "04-diagnose": Exercise(
-        diagnoses(
-            MYSTERIES,
-            clue=lambda letter, name: (
-                f"A block with {name!r} {FAULTS[name].sign}. In which column "
-                f"does {letter} differ from the right block?"
-            ),
-        ),
-        praise="Each fault left its own trace, and all six blocks ran without an error message.",
-        hints=(
-            "Compare each row with the row of the right block. In which column does it differ?",
-            "Only a ReLU at the very end keeps all numbers from being negative. Without a "
-            "projection, weights are missing where the shape changes.",
-            "Groups that are too few make the 3×3 dearer. A batch norm in each path needs many "
-            "numbers. What no group reads gets no gradient.",
-        ),
-        solution="".join(
-            f"{letter}: this block {FAULTS[fault].sign}.\n" for letter, fault in MYSTERIES.items()
-        )
-        + f"answer = {MYSTERIES}",
-    ),
+def clue(letter, name):
+    in_which = f"In which column does {letter} differ from the right block?"
+    return f"A block with {name!r} {FAULTS[name].sign}. {in_which}"
+
+
+CHECKS = {
+    "04-resnet": check_resnet,
+    "04-width": check_width,
+    "04-repair": check_repair,
+    "04-build": check_build,
+    "04-diagnose": diagnoses(MYSTERIES, clue),
+}
+SOLUTIONS = {
+    "04-width": width_for,
+    "04-build": my_block,
 }

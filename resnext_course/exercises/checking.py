@@ -2,8 +2,6 @@
 
 import math
 import reprlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import islice
 from numbers import Number
 
@@ -14,38 +12,24 @@ class AnswerError(Exception):
     """An answer is wrong; the message is a sentence that helps."""
 
 
-@dataclass(frozen=True)
-class Exercise:
-    """One exercise of a notebook.
+def first_reason(tables):
+    """Why an answer is wrong, or None.
 
-    Attributes:
-        check: takes an answer (never None) and raises ``AnswerError`` if it is wrong.
-        praise: one sentence after "right!" that says why it is right.
-        hints: from a nudge to almost the solution.
-        solution: the reason, then code that can be run; of a function, the source of one that the
-            course itself uses.
+    Args:
+        tables: yields dicts of sentences, each with whether it holds. The next dict is asked for
+            only if nothing in the one before it holds, so that it can rely on that. An
+            ``AnswerError`` on the way is a reason too.
     """
-
-    check: Callable[[object], None]
-    praise: str
-    hints: tuple[str, ...]
-    solution: str
-
-    def what_is_wrong(self, answer):
-        """A sentence that helps, or None if the answer is right; it fails for no answer."""
-        try:
-            self.check(answer)
-        except AnswerError as wrong:
-            return str(wrong)
-        except Exception as error:  # whatever objects of a learner may raise
-            return f"This answer can't be judged. {in_words(error)}"
-        return None
+    try:
+        return next((why for table in tables for why, holds in table.items() if holds), None)
+    except AnswerError as wrong:
+        return str(wrong)
 
 
-def refuse_if(is_wrong, message):
-    """Raise an ``AnswerError`` with this message if ``is_wrong``."""
-    if is_wrong:
-        raise AnswerError(message)
+def in_case(case, tables):
+    """A dict of one sentence, for a checker that tries several cases: the case and the reason."""
+    why = first_reason(tables)
+    return {f"{case}{why}": why}
 
 
 def in_words(error):
@@ -66,51 +50,42 @@ def number(answer, what="The answer"):
         value = np.asarray(answer)[()]
     except Exception:  # lists of lists, symbolic tensors
         value = None
-    refuse_if(isinstance(value, str), f"{what} must be one number, without quotes.")
-    if not isinstance(value, Number) or isinstance(value, bool | np.bool):
-        is_none = " Is there a return?" if answer is None and what != "The answer" else ""
+    if isinstance(value, str):
+        raise AnswerError(f"{what} must be one number, without quotes.")
+    if not isinstance(value, Number) or isinstance(value, bool | np.bool | complex):
+        is_none = " Is there a return?" if answer is None else ""
         raise AnswerError(f"{what} must be one number, and it is {reprlib.repr(answer)}.{is_none}")
     try:
         value = float(value)
     except OverflowError:
         raise AnswerError(f"{what} is far too large.") from None
-    except (TypeError, ValueError):
-        raise AnswerError(f"{what} must be one real number.") from None
-    refuse_if(math.isnan(value), f"{what} is nan, not a number: such as 0 / 0 gives.")
-    refuse_if(math.isinf(value), f"{what} is infinite: such as 1 / 0 gives.")
+    if not math.isfinite(value):
+        raise AnswerError(f"{what} is {value}: such as 0 / 0 or 1 / 0 gives, and no number.")
     return int(value) if value.is_integer() else value
 
 
 def number_list(answer, what="The answer"):
     """The numbers in a list, a tuple, a set, a range, an array or a tensor; at most 1,000."""
-    try:
-        refuse_if(isinstance(answer, str | dict), "")
-        items = list(islice(answer, 1000))
-    except Exception:
-        raise AnswerError(f"{what} must be a list of numbers, for example [0, 1, 2].") from None
-    return [number(item, f"Each number of the list, such as {item!r},") for item in items]
+    if isinstance(answer, str | dict) or not hasattr(answer, "__iter__"):
+        raise AnswerError(f"{what} must be a list of numbers, for example [0, 1, 2].")
+    return [number(item, "Each item of the list") for item in islice(answer, 1000)]
 
 
-def one_number(right, mistakes, otherwise, *, within=0.0):
+def one_number(right, mistakes, otherwise, *, within):
     """A check for an exercise whose answer is one number.
 
     Args:
         right: the right number.
-        mistakes: known wrong numbers, each with what to say of it.
+        mistakes: pairs of a known wrong number and what to say of it.
         otherwise: what to say of any other number.
         within: how far an answer may be off, as a share of the number: room for rounding.
     """
 
     def check(answer):
         value = number(answer)
-        if is_close(value, right, within):
-            return
-        raise AnswerError(
-            next(
-                (why for known, why in mistakes.items() if is_close(value, known, within)),
-                otherwise,
-            )
-        )
+        if not is_close(value, right, within):
+            yield {why: is_close(value, known, within) for known, why in mistakes}
+            yield {otherwise: True}
 
     return check
 
@@ -134,39 +109,39 @@ def diagnoses(right, clue):
         clue: a function of a letter and a wrong name of a fault; returns what to say.
     """
     names = {name.casefold(): name for name in right.values()}
+    listed = ", ".join(sorted(right.values()))
 
     def check(answer):
-        example = dict(zip(right, names.values(), strict=True))
-        refuse_if(
-            not isinstance(answer, dict),
-            f"The answer is a dictionary from letters to faults, such as {{'A': {names!r}}}.",
-        )
-        open_letters = list(right)
-        for key, said in answer.items():
-            letter, name = str(key).upper(), names.get(str(said).casefold())
-            refuse_if(
-                letter not in right, f"There is no {key!r}: the letters are {', '.join(right)}."
-            )
-            if said is None:
-                continue
-            refuse_if(
-                name is None, f"{letter}: {said!r} is no name in the table of faults: {example}."
-            )
-            refuse_if(name != right[letter], f"{letter} is not {name!r}. {clue(letter, name)}")
-            open_letters.remove(letter)
-        refuse_if(open_letters, f"Right so far. These are left: {', '.join(open_letters)}.")
+        is_dict = isinstance(answer, dict)
+        yield {
+            "The answer is a dictionary from letters to faults, such as {'A': ...}.": not is_dict
+        }
+        said = {str(letter).upper(): name for letter, name in answer.items() if name is not None}
+        for letter, name in said.items():
+            known = names.get(str(name).casefold())
+            yield {
+                f"There is no {letter!r}: the letters are {', '.join(right)}.": letter not in right
+            }
+            yield {f"{letter}: {name!r} is none of the faults: {listed}.": not known}
+            if known != right[letter]:
+                yield {f"{letter} is not {known!r}. {clue(letter, known)}": True}
+        missing = [letter for letter in right if letter not in said]
+        yield {f"Right so far. These are left: {', '.join(missing)}.": missing}
 
     return check
 
 
-def call(function, *args, said="Your function"):
+def call(function, *args, said="Your function", **named):
     """What a learner's function returns.
 
     Raises:
         AnswerError: it is no function, or it fails; ``said`` names the call.
     """
-    refuse_if(not callable(function), "The answer is the function itself: its name, no brackets.")
+    if not callable(function):
+        raise AnswerError("The answer is the function itself: its name, without brackets.")
     try:
-        return function(*args)
+        return function(*args, **named)
+    except AnswerError:
+        raise
     except Exception as error:  # whatever a learner's code may raise
         raise AnswerError(f"{said} stops with {in_words(error)}") from error

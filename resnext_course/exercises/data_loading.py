@@ -1,13 +1,12 @@
 """The exercises of notebook 02."""
 
 from collections import Counter
-from inspect import getsource
 from itertools import chain
 
 import numpy as np
 import tensorflow as tf
 
-from .checking import Exercise, call, letters, number_list, one_number, refuse_if
+from .checking import call, letters, number_list
 
 LEAKS = {
     "A": "A doesn't leak: each photograph goes into one part, and only the training part is varied",
@@ -20,11 +19,9 @@ LEAKS = {
 
 def check_leaks(answer):
     found = set(letters(answer))
-    refuse_if(
-        not found or found - set(LEAKS), 'Write the letters of the ways that leak, such as "AE".'
-    )
-    for letter, why in LEAKS.items():
-        refuse_if((letter in found) == ("doesn't" in why), f"{why}.")
+    are_known = found and found <= set(LEAKS)
+    yield {'Write the letters of the ways that leak, such as "AE".': not are_known}
+    yield {f"{why}.": (letter in found) == ("doesn't" in why) for letter, why in LEAKS.items()}
 
 
 # Labels in place of photographs; 20% of each class are whole photographs.
@@ -44,66 +41,63 @@ def keep_back(labels, fraction, seed):
 
 def check_split(answer):
     mixed = [int(label) for label in np.random.default_rng(0).permutation(LABELS)]
-    check_shares(draw(answer, mixed, 1), mixed)
-    first, again, other = (draw(answer, LABELS, seed) for seed in (1, 1, 2))
-    check_shares(first, LABELS)
-    refuse_if(
-        set(first) != set(again),
-        "The same seed gives another draw: use np.random.default_rng(seed) for all chance.",
-    )
-    refuse_if(
-        is_at_an_end(first),
+    yield from check_shares((yield from draw(answer, mixed, 1)), mixed)
+    first = yield from draw(answer, LABELS, 1)
+    yield from check_shares(first, LABELS)
+    again = yield from draw(answer, LABELS, 1)
+    other = yield from draw(answer, LABELS, 2)
+    yield {
+        "The same seed gives another draw: use np.random.default_rng(seed) for all chance.": first
+        != again,
         "It keeps the first or the last of each class. Photographs taken one after the other look "
-        "alike: shuffle each class first.",
-    )
-    refuse_if(set(first) == set(other), "Another seed gives the same draw: let the seed decide.")
+        "alike: shuffle each class first.": is_at_an_end(first),
+        "Another seed gives the same draw: let the seed decide.": first == other,
+    }
 
 
 def draw(answer, labels, seed):
-    """The positions that ``answer`` keeps back, as a list of whole numbers."""
+    """Returns the positions that ``answer`` keeps back, in order."""
     said = "keep_back(labels, fraction, seed)"
     kept = call(answer, list(labels), FRACTION, seed, said=said)
-    refuse_if(kept is None, "It returns nothing: end it with return.")
-    refuse_if(
-        isinstance(kept, tuple | list) and any(np.ndim(part) for part in kept),
-        "It returns two parts: return only the positions that are kept back.",
-    )
-    refuse_if(
-        np.asarray(kept).dtype == bool,
-        "These are True and False: np.flatnonzero makes positions of them.",
-    )
-    kept = number_list(kept, said)
-    refuse_if(not all(isinstance(one, int) for one in kept), "Positions are whole numbers.")
-    refuse_if(
-        len(set(kept)) < len(kept),
-        "A position comes more than once. Are these labels, or drawn with replacement?",
-    )
-    refuse_if(
-        not set(kept) <= set(range(len(labels))),
-        "Positions count from 0, and there are no more than there are labels.",
-    )
+    yield {"It returns nothing: end it with return.": kept is None}
+    parts = list(kept) if isinstance(kept, tuple | list) else []
+    is_mask = np.asarray(kept if not parts else parts[0]).dtype == bool
+    yield {
+        "It returns two parts: return only the positions that are kept back.": any(
+            map(np.ndim, parts)
+        ),
+        "These are True and False: np.flatnonzero makes positions of them.": is_mask,
+    }
+    kept = sorted(number_list(kept, said))
+    yield {
+        "It should return whole numbers, the positions.": not all(
+            isinstance(one, int) for one in kept
+        ),
+        "A position comes more than once. Are these labels, or drawn with replacement?": len(
+            set(kept)
+        )
+        < len(kept),
+        "Positions count from 0, and there are no more than there are labels.": not set(kept)
+        <= set(range(len(labels))),
+    }
     return kept
 
 
 def check_shares(kept, labels):
     total = sum(WANTED.values())
     counts = Counter(labels[position] for position in kept)
-    refuse_if(
-        len(kept) == len(labels) - total,
-        "These are the photographs for training: return the ones that are kept back.",
-    )
+    is_rest = len(kept) == len(labels) - total
+    yield {"These are the photographs for training: return the ones that are kept back.": is_rest}
+    why = "How many are the given fraction of this class?"
+    if len(kept) == total:
+        why = "The total is right, so cut each class by itself."
     if len(set(counts.values())) == 1 and len(counts) == len(WANTED):
         why = "All classes give the same number; they should give the same share."
-    elif len(kept) == total:
-        why = "The total is right, so cut each class by itself."
-    else:
-        why = "How many are the given fraction of this class?"
-    for label, wanted in WANTED.items():
-        refuse_if(
-            counts[label] != wanted,
-            f"Of class {label}, with {SIZES[label]} photographs, it keeps back {counts[label]} and "
-            f"not {wanted}. {why}",
-        )
+    yield {
+        f"Of class {label}, with {SIZES[label]} photographs, it keeps back {counts[label]} and not "
+        f"{wanted}. {why}": counts[label] != wanted
+        for label, wanted in WANTED.items()
+    }
 
 
 def is_at_an_end(kept):
@@ -124,9 +118,9 @@ def prepare(dataset):
 
 
 def check_shuffle(answer):
-    epochs = run_epochs(answer, tf.data.Dataset.range(ELEMENTS))
-    check_batches(epochs[0])
-    check_order(epochs)
+    epochs = yield from run_epochs(answer, tf.data.Dataset.range(ELEMENTS))
+    yield from check_batches(epochs[0])
+    yield from check_order(epochs)
 
 
 def training_batches(dataset, vary):
@@ -151,158 +145,77 @@ def check_repair(answer):
         return lambda x: tf.ensure_shape(tf.numpy_function(function, [x], dtype), x.shape)
 
     dataset = tf.data.Dataset.range(ELEMENTS).map(in_graph(read_number, tf.int64))
-    epochs = run_epochs(answer, dataset, in_graph(add_fraction, tf.float32))
+    epochs = yield from run_epochs(answer, dataset, in_graph(add_fraction, tf.float32))
     photographs = [[np.floor(batch).astype(int).tolist() for batch in epoch] for epoch in epochs]
-    check_batches(photographs[0])
+    yield from check_batches(photographs[0])
     first, second = (set(chain(*epoch)) for epoch in epochs[:2])
-    refuse_if(all(one == int(one) for one in first), "Nothing is varied: add map(vary).")
-    refuse_if(
-        first == second,
+    yield {
+        "Nothing is varied: add map(vary).": all(one == int(one) for one in first),
         "The variations are the same in every epoch: cache() keeps what comes before it, so put "
-        "map(vary) after it.",
-    )
-    check_order(photographs)
-    refuse_if(
-        len(read) > ELEMENTS, "Every photograph is read again in each epoch: put cache() first."
-    )
+        "map(vary) after it.": first == second,
+    }
+    yield from check_order(photographs)
+    read_again = len(read) > ELEMENTS
+    yield {"Every photograph is read again in each epoch: put cache() first.": read_again}
 
 
 def run_epochs(answer, *given):
-    """Three passes over what ``answer`` makes of a dataset, each a list of batches of numbers."""
+    """Returns three passes over the dataset that is made, each a list of batches of numbers."""
     made = call(answer, *given, said="Your function, called with a dataset,")
-    refuse_if(
-        not isinstance(made, tf.data.Dataset),
-        "It should return a dataset: does it end with return?",
-    )
-    element = made.element_spec
-    refuse_if(
-        element.shape.rank == 0,
-        f"It returns single elements: put {BATCH} together with batch({BATCH}).",
-    )
-    refuse_if(element.shape.rank == 2, "It makes batches of batches: call batch() once.")
-    refuse_if(
-        not element.dtype.is_integer and not element.dtype.is_floating,
-        "It should keep the elements that it was given.",
-    )
+    is_dataset = isinstance(made, tf.data.Dataset)
+    yield {"It should return a dataset: does it end with return?": not is_dataset}
+    rank, dtype = made.element_spec.shape.rank, made.element_spec.dtype
+    yield {
+        f"It returns single elements: put {BATCH} together with batch({BATCH}).": rank == 0,
+        "It makes batches of batches: call batch() once.": rank == 2,
+        "It should keep the elements that it was given.": dtype == tf.string,
+    }
     # ``take``, for a dataset that never ends.
     return [[batch.numpy().tolist() for batch in made.take(ELEMENTS + 1)] for _ in range(3)]
 
 
 def check_batches(batches):
-    refuse_if(len(batches) > ELEMENTS, "It never ends: leave out repeat().")
-    sizes = sorted(map(len, batches))  # one batch, the first here, may be smaller
-    refuse_if(
-        max(sizes, default=0) > BATCH or any(size < BATCH for size in sizes[1:]),
-        f"Its batches have {max(sizes, default=0)} elements; {BATCH} were asked for.",
-    )
+    sizes = sorted(map(len, batches), reverse=True)  # only one batch, the last here, may be smaller
     found = list(chain(*batches))
-    refuse_if(len(found) > ELEMENTS, "Elements come more than once an epoch: leave out repeat().")
-    refuse_if(
-        sorted(found) != list(range(ELEMENTS)),
-        f"{len(set(found))} of {ELEMENTS} elements come: each one should come once an epoch.",
-    )
+    full = [BATCH] * (len(sizes) - 1)
+    yield {
+        "It never ends: leave out repeat().": len(batches) > ELEMENTS,
+        f"Its batches have {max(sizes, default=0)} elements; {BATCH} were asked for.": sizes[:-1]
+        != full
+        or max(sizes, default=0) > BATCH,
+        "Elements come more than once an epoch: leave out repeat().": len(found) > ELEMENTS,
+        f"{len(set(found))} of {ELEMENTS} elements come: each one should come once an "
+        f"epoch.": sorted(found) != list(range(ELEMENTS)),
+    }
 
 
 def check_order(epochs):
-    first, second = (list(chain(*epoch)) for epoch in epochs[:2])
-    refuse_if(first == list(range(ELEMENTS)), "Nothing is shuffled: add shuffle(...).")
-    refuse_if(
-        first == second,
-        "The order is the same in every epoch: a cache() after shuffle() freezes it, and so does "
-        "reshuffle_each_iteration=False.",
-    )
+    orders = [list(chain(*epoch)) for epoch in epochs]
     first, second = ({frozenset(batch) for batch in epoch} for epoch in epochs[:2])
-    refuse_if(
-        len(first & second) > len(first) / 2,
-        "The same elements share a batch in every epoch: call shuffle() before batch().",
-    )
-    refuse_if(  # with a buffer of n, the first batch can only hold the first n + 7 elements
-        max(max(epoch[0]) for epoch in epochs) < ELEMENTS / 2,
-        "The elements only move a little: make the shuffle buffer as large as the dataset.",
-    )
+    yield {
+        "Nothing is shuffled: add shuffle(...).": orders[0] == list(range(ELEMENTS)),
+        "The order is the same in every epoch: a cache() after shuffle() freezes it, and so does "
+        "reshuffle_each_iteration=False.": orders[0] == orders[1],
+        "The same elements share a batch in every epoch: call shuffle() before batch().": len(
+            first & second
+        )
+        > len(first) / 2,
+        # With a buffer of n, the first batch can only hold the first n + 7 elements.
+        "The elements only move a little: make the shuffle buffer as large as the dataset.": max(
+            max(epoch[0]) for epoch in epochs
+        )
+        < ELEMENTS / 2,
+    }
 
 
-EXERCISES = {
-    "02-scale": Exercise(
-        one_number(
-            0.515 / 0.229,
-            {
-                1: "That is 255 / 255; the mean and the spread are still missing.",
-                0.515: "The mean is taken away; divide by the spread, 0.229, too.",
-                (255 - 0.485) / 0.229: "Divide by 255 first: the mean belongs to values 0 to 1.",
-                1 - 0.485 / 0.229: "First the mean, then the spread: put brackets round the "
-                "difference.",
-                2.429: "These are the green channel's mean and spread.",
-                2.640: "These are the blue channel's mean and spread.",
-            },
-            otherwise="Three steps: divide by 255, take the mean away, divide by the spread.",
-            within=0.004,
-        ),
-        praise="The brightest red lies 2.2 spreads above the mean.",
-        hints=(
-            "First bring 0..255 to 0..1.",
-            "(x / 255 - mean) / spread, with the numbers of the red channel.",
-        ),
-        solution="answer = (255 / 255 - 0.485) / 0.229  # 2.249",
-    ),
-    "02-baseline": Exercise(
-        one_number(
-            143 / 540,
-            {
-                143: "That many are right; divide by the number of all photographs.",
-                26.48: "That is in per cent: write it as a number between 0 and 1.",
-                0.25: "It would be 1/4 if all classes had the same size, and they don't.",
-                129 / 540: "That is the rarest bird; the most frequent one is right more often.",
-                397 / 540: "That is the share of wrong answers.",
-            },
-            otherwise="Photographs of the most frequent bird, divided by all photographs.",
-            within=0.004,
-        ),
-        praise="A network that doesn't beat 0.265 has learned nothing.",
-        hints=(
-            "Which class does it name, and how often is that right?",
-            "There are 143 + 129 + 131 + 137 photographs.",
-        ),
-        solution="It is right for 143 of 540 photographs.\nanswer = 143 / 540  # 0.265",
-    ),
-    "02-leak": Exercise(
-        check_leaks,
-        praise="In B, C and D, the network is tested on what it has seen, or nearly so.",
-        hints=(
-            "Ask for each way: can the same bird on the same branch lie in both parts?",
-            "Three of the five ways leak.",
-        ),
-        solution="".join(f"{why}.\n" for why in LEAKS.values()) + 'answer = "BCD"',
-    ),
-    "02-shuffle": Exercise(
-        check_shuffle,
-        praise="Every element comes once an epoch, each time in new company.",
-        hints=(
-            "Which should come first, batch() or shuffle()?",
-            "shuffle(n) chooses among the next n elements. How many elements are there?",
-        ),
-        solution=getsource(prepare),
-    ),
-    "02-split": Exercise(
-        check_split,
-        praise="The same share of each class, drawn by chance, and the same for everybody.",
-        hints=(
-            "Do one class at a time: where is labels equal to it?",
-            "Shuffle the positions of this class, and keep the first share of them.",
-            "np.random.default_rng(seed) gives the same chance for the same seed. Its method "
-            "permutation(positions) shuffles.",
-        ),
-        solution=getsource(keep_back),
-    ),
-    "02-repair": Exercise(
-        check_repair,
-        praise="Read once, shuffled one by one, and varied anew in each epoch.",
-        hints=(
-            "What does cache() keep? What should be new in each epoch?",
-            "What does shuffle(3) shuffle here: photographs, or batches?",
-            "cache, shuffle, batch, prefetch. What is random comes after cache.",
-        ),
-        solution="It had three mistakes: cache() keeps the first variations for ever, shuffle() "
-        f"moves whole batches,\nand only three of them at a time.\n{getsource(training_batches)}",
-    ),
+CHECKS = {
+    "02-leak": check_leaks,
+    "02-shuffle": check_shuffle,
+    "02-split": check_split,
+    "02-repair": check_repair,
+}
+SOLUTIONS = {
+    "02-shuffle": prepare,
+    "02-split": keep_back,
+    "02-repair": training_batches,
 }

@@ -1,44 +1,25 @@
 """The exercises of notebook 06."""
 
-from inspect import getsource
-
 import numpy as np
 from scipy.special import softmax
 from sklearn.metrics import confusion_matrix
 
 from resnext_course import calibration
 
-from .checking import (
-    AnswerError,
-    Exercise,
-    call,
-    is_close,
-    number,
-    number_list,
-    one_number,
-    refuse_if,
-)
-
-ROUNDING = 0.005  # how far precision and recall may be off, as a share
+from .checking import AnswerError, call, in_case, is_close, number, number_list
 
 
 def check_recall(answer):
     pair = number_list(answer)
-    refuse_if(len(pair) != 2, "Give a pair of numbers: (precision, recall).")
-
-    def is_near(*wanted):
-        return [is_close(one, share, ROUNDING) for one, share in zip(pair, wanted, strict=True)]
-
-    refuse_if(
-        all(is_near(0.9, 0.75)),
-        "These are the right numbers in the wrong order: which one asks about all cockatoos?",
-    )
-    precision, recall = is_near(0.75, 0.9)
-    refuse_if(
-        not precision,
-        "Precision: of the 24 pictures that were called cockatoo, which share is right?",
-    )
-    refuse_if(not recall, "Recall: of the 20 cockatoos, which share was found?")
+    yield {"Give a pair of numbers: (precision, recall).": len(pair) != 2}
+    precision, recall = ([is_close(one, share, 0.005) for share in (0.75, 0.9)] for one in pair)
+    yield {
+        "These are the right numbers in the wrong order: which one asks about all "
+        "cockatoos?": precision[1] and recall[0],
+        "Precision: of the 24 pictures that were called cockatoo, which share is "
+        "right?": not precision[0],
+        "Recall: of the 20 cockatoos, which share was found?": not recall[1],
+    }
 
 
 def f1(precision, recall):
@@ -48,19 +29,15 @@ def f1(precision, recall):
 
 def check_f1(answer):
     for pair in ((0.75, 0.9), (1.0, 1.0), (0.5, 0.1), (0.0, 0.0)):
-        said = f"f1{pair}"
+        said, right, mean = f"f1{pair}", f1(*pair), sum(pair) / 2
         try:
             value = number(call(answer, *pair, said=said), said)
         except AnswerError as wrong:
-            refuse_if(
-                not any(pair) and ("ZeroDivision" in str(wrong) or "nan" in str(wrong)),
-                "f1(0, 0) divides by zero: say what it shall be when both are 0.",
-            )
+            divides = any(sign in str(wrong) for sign in ("ZeroDivision", "nan"))
+            yield {"f1(0, 0) divides by zero: say what it shall be when both are 0.": divides}
             raise
-        if not is_close(value, f1(*pair), within=1e-6):
-            is_mean = is_close(value, sum(pair) / 2, within=1e-6)
-            why = " That is the plain mean; F1 is the harmonic one." if is_mean else ""
-            raise AnswerError(f"{said} is {value:.3g}, not {f1(*pair):.3g}.{why}")
+        why = " That is the plain mean; F1 is the harmonic one." if value == mean else ""
+        yield {f"{said} is {value:.3g}, not {right:.3g}.{why}": not is_close(value, right, 1e-6)}
 
 
 def threshold(confidences, right, wanted):
@@ -85,38 +62,32 @@ def check_threshold(answer):
     ):
         said = f"threshold({confidences.tolist()}, {right.tolist()}, {wanted})"
         got = call(answer, confidences.copy(), right.copy(), wanted, said=said)
-        try:
-            check_one_threshold(got, confidences, right, wanted)
-        except AnswerError as wrong:
-            raise AnswerError(f"{said} gives {got!r}. {wrong}") from wrong
+        case = f"{said} gives {got!r}. "
+        yield in_case(case, check_one_threshold(got, confidences, right, wanted))
 
 
 def check_one_threshold(got, confidences, right, wanted):
     lowest = threshold(confidences, right, wanted)
     if got is None and lowest is None:
         return
-    refuse_if(lowest is None, "No threshold reaches this: return None.")
-    share = right[confidences >= lowest].mean()
-    refuse_if(
-        got is None,
-        f"There is one: of the answers from {lowest} on, {share:.0%} are right. Do you divide by "
-        f"the answers that are kept, or by all photographs?",
-    )
+    yield {"No threshold reaches this: return None.": lowest is None}
+    share = f"from {lowest} on {right[confidences >= lowest].mean():.0%} are right"
+    yield {
+        f"There is one: of the answers {share}. Do you divide by the answers that are kept, or by "
+        f"all photographs?": got is None
+    }
     value = number(got, "It")
-    if is_close(value, lowest, within=1e-6):
+    if is_close(value, lowest, 1e-6):
         return
     kept = right[confidences >= value]
-    refuse_if(not len(kept), "With it nothing is answered at all.")
-    refuse_if(
-        kept.mean() < wanted,
-        f"From there on only {kept.sum()} of {len(kept)} answers are right, {kept.mean():.0%}.",
-    )
-    refuse_if(
-        value > lowest,
-        f"It is high enough, but a lower one is too: from {lowest} on {share:.0%} are right. "
-        f"Accuracy can fall and rise again, so try every confidence.",
-    )
-    raise AnswerError("Take one of the confidences: from the lowest that is kept on.")
+    yield {"With it nothing is answered at all.": not len(kept)}
+    yield {
+        f"From there on only {kept.sum()} of {len(kept)} answers are right, "
+        f"{kept.mean():.0%}.": kept.mean() < wanted,
+        f"It is high enough, but a lower one is too: {share}. Accuracy can fall and rise again, so "
+        f"try every confidence.": value > lowest,
+        "Take one of the confidences: from the lowest that is kept on.": True,
+    }
 
 
 def judge(logits, labels, is_validation):
@@ -151,88 +122,68 @@ def made_up_answers():
     return logits, labels, is_validation
 
 
-def known_mistakes(logits, labels, is_validation):
-    """For each key of ``judge``'s result: what wrong code gives, and what to say of it."""
-    right = judge(logits, labels, is_validation)
-    of_all = judge(logits, labels, is_validation | True)
-    of_training = judge(logits, labels, ~is_validation)
-    logits, labels = logits[is_validation], labels[is_validation]
+def check_judge(answer):
+    logits, labels, chosen = made_up_answers()
+    given = logits.copy(), labels.copy(), chosen.copy()
+    got = call(answer, *given, said="judge(logits, labels, is_validation)")
+    right, of_all, of_training = (
+        judge(logits, labels, part) for part in (chosen, chosen | True, ~chosen)
+    )
+    is_whole = isinstance(got, dict) and all(got.get(key) is not None for key in right)
+    yield {f"The function must still return a dict with all of: {', '.join(right)}.": not is_whole}
+    known = known_mistakes(right, logits[chosen], labels[chosen])
+    for key, wanted in right.items():
+        if is_same(got[key], wanted):
+            continue
+        mistakes = {
+            "this judges the photographs of the training part as well. The network has seen their "
+            "answers, so it looks better than it is. Judge those of is_validation "
+            "alone.": of_all[key],
+            "this judges the photographs of the training part alone, and the network has seen "
+            "their answers. Which value of is_validation do the others have?": of_training[key],
+            **known[key],
+        }
+        yield {f"{key}: {why}": is_same(got[key], wrong) for why, wrong in mistakes.items()}
+        why = "this isn't it yet. Say in words what it must be, then read the line again."
+        yield {f"{key}: {why}": True}
+
+
+def known_mistakes(right, logits, labels):
+    """For each key of ``judge``'s result: what to say of a mistake, and what wrong code gives."""
     matrix, confidences = right["matrix"], right["confidences"]
     rows = calibration.reliability(confidences, logits.argmax(axis=1) == labels)
     gaps = np.array([row.accuracy - row.confidence for row in rows])
     counts = np.array([row.count for row in rows])
-    own = {
-        "accuracy": [(1 - right["accuracy"], "this is the share of the wrong answers.")],
-        "matrix": [
-            (
-                matrix.T,
-                "rows and columns are exchanged. Its rows must be the true classes: which of the "
-                "two does confusion_matrix take first?",
+    return {
+        "accuracy": {"this is the share of the wrong answers.": 1 - right["accuracy"]},
+        "matrix": {
+            "rows and columns are exchanged. Its rows must be the true classes: which of the two "
+            "does confusion_matrix take first?": matrix.T,
+        },
+        "mean recall": {
+            "this is the accuracy again: each photograph counts the same, so a large class hides "
+            "a small one (the micro average). Compute the recall of each class first, then their "
+            "mean (the macro average).": right["accuracy"],
+            "this divides by the columns, which gives precision.": (
+                matrix.diagonal() / matrix.sum(axis=0)
+            ).mean(),
+        },
+        "confidences": {
+            "this applies the softmax twice. The second one presses all probabilities towards the "
+            "same value, though the predictions stay as they "
+            "were.": softmax(softmax(logits, axis=1), axis=1).max(axis=1),
+            "these are logits. Which function makes probabilities of them?": logits.max(axis=1),
+        },
+        "calibration error": {
+            "this gives a bin with one photograph the same weight as a bin with many. Weight each "
+            "gap by the photographs in its bin.": abs(gaps).mean(),
+            "here gaps above and below cancel. Take the absolute value of each gap.": abs(
+                counts @ gaps
             )
-        ],
-        "mean recall": [
-            (
-                right["accuracy"],
-                "this is the accuracy again: each photograph counts the same, so a large class "
-                "hides a small one (the micro average). Compute the recall of each class first, "
-                "then their mean (the macro average).",
-            ),
-            (
-                (matrix.diagonal() / matrix.sum(axis=0)).mean(),
-                "this divides by the columns, which gives precision.",
-            ),
-        ],
-        "confidences": [
-            (
-                softmax(softmax(logits, axis=1), axis=1).max(axis=1),
-                "this applies the softmax twice. The second one presses all probabilities towards "
-                "the same value, though the predictions stay as they were.",
-            ),
-            (logits.max(axis=1), "these are logits. Which function makes probabilities of them?"),
-        ],
-        "calibration error": [
-            (
-                abs(gaps).mean(),
-                "this gives a bin with one photograph the same weight as a bin with many. Weight "
-                "each gap by the photographs in its bin.",
-            ),
-            (
-                abs(counts @ gaps) / counts.sum(),
-                "here gaps above and below cancel. Take the absolute value of each gap.",
-            ),
-            (abs(gaps).max(), "this is the largest gap. Take the mean, weighted by photos."),
-        ],
+            / counts.sum(),
+            "this is the largest gap. Take the mean, weighted by photos.": abs(gaps).max(),
+        },
     }
-    of_every_key = (
-        (
-            of_all,
-            "this judges the photographs of the training part as well. The network has seen their "
-            "answers, so it looks better than it is. Judge those of is_validation alone.",
-        ),
-        (
-            of_training,
-            "this judges the photographs of the training part alone, and the network has seen "
-            "their answers. Which value of is_validation do the others have?",
-        ),
-    )
-    return {key: [*((part[key], why) for part, why in of_every_key), *own[key]] for key in right}
-
-
-def check_judge(answer):
-    given = made_up_answers()
-    got = call(answer, *(one.copy() for one in given), said="judge(logits, labels, is_validation)")
-    right = judge(*given)
-    refuse_if(
-        not isinstance(got, dict) or any(got.get(key) is None for key in right),
-        f"The function must still return a dict with all of: {', '.join(right)}.",
-    )
-    mistakes = known_mistakes(*given)
-    for key, wanted in right.items():
-        if is_same(got[key], wanted):
-            continue
-        otherwise = "this isn't it yet. Say in words what it must be, then read the line again."
-        why = (why for wrong, why in mistakes[key] if is_same(got[key], wrong))
-        raise AnswerError(f"{key}: {next(why, otherwise)}")
 
 
 def is_same(got, wanted):
@@ -243,61 +194,14 @@ def is_same(got, wanted):
     return got.shape == np.shape(wanted) and np.allclose(got, wanted, rtol=0, atol=1e-5)
 
 
-EXERCISES = {
-    "06-recall": Exercise(
-        check_recall,
-        praise="18 of the 24 that it named are right, and it found 18 of the 20.",
-        hints=(
-            "Precision divides by the pictures called cockatoo, recall by the true cockatoos.",
-            "Both have 18 above the line.",
-        ),
-        solution="answer = 18 / 24, 18 / 20  # precision 0.75, recall 0.90",
-    ),
-    "06-overfit": Exercise(
-        one_number(
-            4,
-            {
-                6: "The last epoch has the lowest training loss, but look at the validation loss.",
-                3: "Epochs count from 1 here; you seem to have counted from 0.",
-            },
-            otherwise="Give an epoch, 1 to 6: the one with the smallest validation loss.",
-        ),
-        praise="After epoch 4 the validation loss rises: from there on it learns by heart.",
-        hints=("The training loss doesn't decide.", "Which validation loss is the smallest?"),
-        solution="answer = 4  # with 0.55",
-    ),
-    "06-f1": Exercise(
-        check_f1,
-        praise="The harmonic mean is high only if both numbers are high.",
-        hints=(
-            "F1 = 2 · precision · recall / (precision + recall).",
-            "If precision + recall is 0, return 0.",
-        ),
-        solution=getsource(f1),
-    ),
-    "06-threshold": Exercise(
-        check_threshold,
-        praise="The lowest threshold keeps the most answers.",
-        hints=(
-            "Only the confidences themselves matter as thresholds: between two of them nothing "
-            "changes.",
-            "For one threshold t: answered = confidences >= t, and the accuracy is "
-            "right[answered].mean().",
-            "Go through np.sort(confidences), and return the first that is good enough.",
-        ),
-        solution=getsource(threshold),
-    ),
-    "06-repair": Exercise(
-        check_judge,
-        praise="All five are mended. None of them stopped the code, or looked wrong.",
-        hints=(
-            "There are five mistakes, about one for each thing that is returned. Read what each "
-            "line is given, not only what it does.",
-            "Which photographs are judged? is_validation isn't used anywhere.",
-            "help(confusion_matrix) tells the order of its arguments.",
-            "Does a rare class count as much as a frequent one in the mean recall? And a bin with "
-            "one photograph as much as a full one in the calibration error?",
-        ),
-        solution=f"from scipy.special import softmax\n\n\n{getsource(judge)}",
-    ),
+CHECKS = {
+    "06-recall": check_recall,
+    "06-f1": check_f1,
+    "06-threshold": check_threshold,
+    "06-repair": check_judge,
+}
+SOLUTIONS = {
+    "06-f1": f1,
+    "06-threshold": threshold,
+    "06-repair": judge,
 }
