@@ -6,7 +6,6 @@ right block and with ``wrong_blocks``. So paths, slices and grouped convolutions
 
 import functools
 import math
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import keras
@@ -83,10 +82,10 @@ class Case(NamedTuple):
 
 TEMPLATE = Case(channels_in=256, channels=256, width=128, groups=32)
 CASES = (
-    Case(channels_in=20, channels=20, width=8, groups=4),
-    Case(channels_in=12, channels=20, width=8, groups=4),
-    Case(channels_in=20, channels=20, width=8, groups=4, strides=2),
-    Case(channels_in=12, channels=32, width=10, groups=5, strides=2),
+    Case(channels_in=20, channels=20, width=8, groups=2),
+    Case(channels_in=12, channels=20, width=8, groups=2),
+    Case(channels_in=20, channels=20, width=8, groups=2, strides=2),
+    Case(channels_in=12, channels=32, width=6, groups=3, strides=2),
 )
 SIZE = 6  # pixels; even, for only then "same" pads on another side at stride 2
 
@@ -118,41 +117,36 @@ def check_build(answer):
         yield in_case(tried, check_block(answer, case))
 
 
-@contextmanager
-def float32():
-    """Compare in the same precision, whatever the notebook has set."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)
-
-
 def check_block(answer, case):
     hint = " The shape changes here, and x must change too." if case.projects else ""
     said = f"The block can't be built.{hint} It"
-    with float32():
-        model = call(build, lambda *given: call(answer, *given, said=said), case, said=said)
-        yield {"The function returns nothing: return what comes out at the end.": model is None}
-        shape, wanted = model.output_shape[1:], build(my_block, case).output_shape[1:]
-        yield {f"The block must give back {wanted}, and yours gives {shape}.": shape != wanted}
-        yield from check_weights(model, case)
-        given = call(outcome, model, case, said="The block is built, but with numbers it")
-        if not is_same(given, outcome_of(my_block, case)):
-            for fault in FAULTS.values():
-                yield {fault.message: is_same(given, outcome_of(fault.block, case))}
-            yield {
-                "With the same weights your block gives other numbers than a ResNeXt block. Check "
-                "the order: convolution, batch norm, ReLU, and after the last batch norm the "
-                "addition.": True
-            }
+    model = call(build, lambda *given: call(answer, *given, said=said), case, said=said)
+    yield {"The function returns nothing: return what comes out at the end.": model is None}
+    shape, side = model.output_shape[1:], SIZE // case.strides
+    wanted = (side, side, case.channels)
+    yield {f"The block must give back {wanted}, and yours gives {shape}.": shape != wanted}
+    yield from check_weights(model, case)
+    given = call(outcome, model, case, said="The block is built, but with numbers it")
+    if is_same(given, outcome_of(my_block, case)):
+        return
+    for fault in FAULTS.values():
+        yield {fault.message: is_same(given, outcome_of(fault.block, case))}
+    yield {
+        "With the same weights your block gives other numbers than a ResNeXt block. Check the "
+        "order: convolution, batch norm, ReLU, and after the last batch norm the addition.": True
+    }
 
 
 def build(block, case):
-    x = keras.Input((SIZE, SIZE, case.channels_in))
-    outputs = block(x, case.channels, case.width, case.groups, case.strides)
-    return None if outputs is None else keras.Model(x, outputs)
+    """A model of one block, in float32, whatever precision the notebook has set."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        x = keras.Input((SIZE, SIZE, case.channels_in))
+        outputs = block(x, case.channels, case.width, case.groups, case.strides)
+        return None if outputs is None else keras.Model(x, outputs)
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def known_kernels(case):

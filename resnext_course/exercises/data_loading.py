@@ -180,10 +180,10 @@ def check_batches(batches):
     full = [BATCH] * (len(sizes) - 1)
     yield {
         "It never ends: leave out repeat().": len(batches) > ELEMENTS,
+        "Elements come more than once an epoch: leave out repeat().": len(found) > ELEMENTS,
         f"Its batches have {max(sizes, default=0)} elements; {BATCH} were asked for.": sizes[:-1]
         != full
         or max(sizes, default=0) > BATCH,
-        "Elements come more than once an epoch: leave out repeat().": len(found) > ELEMENTS,
         f"{len(set(found))} of {ELEMENTS} elements come: each one should come once an "
         f"epoch.": sorted(found) != list(range(ELEMENTS)),
     }

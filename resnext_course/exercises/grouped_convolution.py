@@ -15,7 +15,10 @@ def channels(right, mistakes, otherwise):
         found = frozenset(number_list(answer))
         are_whole = all(isinstance(one, int) for one in found)
         yield {"The answer must be a list of whole numbers, for example [0, 1, 2].": not are_whole}
-        yield {mistakes.get(found, otherwise): found != right}
+        yield {
+            f"These do, but there are more than {len(found)}.": found and found < right,
+            mistakes.get(found, otherwise): found != right,
+        }
 
     return check
 
