@@ -192,6 +192,7 @@ def check_weights(model, case):
     found, d = kernels_by_step(model, case), case.width // case.groups
     transform = found.get("transform", [])
     filters = sum(kernel.shape[-1] for kernel in transform)
+    is_other = filters != case.width
     seen = next((one.shape[-2] for one in transform if one.shape[-2] != d), d)
     swapped = f" {FAULTS['groups swapped'].message}" if seen == case.groups else ""
     way = f"the channels go {case.channels_in}, {case.width}, {case.width}, {case.channels}."
@@ -201,18 +202,16 @@ def check_weights(model, case):
         sum(one.shape[axis] for one in found.get(step, ())) == kernel.shape[axis]
         for step, (kernel, axis) in known_kernels(case).items()
     )
+    is_needless = "project" in found and not case.projects
     yield {
         "A convolution has a bias. The batch norm after it removes it again: leave it "
         "out.": has_bias,
         "The block has no 3×3 convolution.": not transform,
         f"A filter of your 3×3 sees {seen} channels. With {case.width} channels in {case.groups} "
         f"groups it sees {case.width} / {case.groups} = {d}.{swapped}": seen != d,
-        f"Your 3×3 has {filters} filters; the middle of the block is {case.width} wide.": filters
-        != case.width,
+        f"Your 3×3 has {filters} filters; the middle of the block is {case.width} wide.": is_other,
         f"There is a kernel of the shape {(*strange, None)[0]}: {way}": strange,
-        "The shape stays, so add x as it is: a projection costs weights for nothing.": "project"
-        in found
-        and not case.projects,
+        "The shape stays, so add x as it is: a projection costs weights for nothing.": is_needless,
         FAULTS["no projection"].message: "project" not in found and case.projects,
         f"The 1×1 convolutions don't fit a ResNeXt block: {way}": not fit,
     }

@@ -53,7 +53,7 @@ def number(answer, what="The answer"):
     if isinstance(value, str):
         raise AnswerError(f"{what} must be one number, without quotes.")
     if not isinstance(value, Number) or isinstance(value, bool | np.bool | complex):
-        is_none = " Is there a return?" if answer is None else ""
+        is_none = " Is there a return?" if answer is None and "(" in what else ""
         raise AnswerError(f"{what} must be one number, and it is {reprlib.repr(answer)}.{is_none}")
     try:
         value = float(value)
@@ -113,15 +113,11 @@ def diagnoses(right, clue):
 
     def check(answer):
         is_dict = isinstance(answer, dict)
-        yield {
-            "The answer is a dictionary from letters to faults, such as {'A': ...}.": not is_dict
-        }
+        yield {"The answer is a dictionary from letters to faults: {'A': ..., ...}.": not is_dict}
         said = {str(letter).upper(): name for letter, name in answer.items() if name is not None}
         for letter, name in said.items():
-            known = names.get(str(name).casefold())
-            yield {
-                f"There is no {letter!r}: the letters are {', '.join(right)}.": letter not in right
-            }
+            known, exists = names.get(str(name).casefold()), letter in right
+            yield {f"There is no {letter!r}: the letters are {', '.join(right)}.": not exists}
             yield {f"{letter}: {name!r} is none of the faults: {listed}.": not known}
             if known != right[letter]:
                 yield {f"{letter} is not {known!r}. {clue(letter, known)}": True}

@@ -46,9 +46,9 @@ def check_split(answer):
     yield from check_shares(first, LABELS)
     again = yield from draw(answer, LABELS, 1)
     other = yield from draw(answer, LABELS, 2)
+    varies = first != again
     yield {
-        "The same seed gives another draw: use np.random.default_rng(seed) for all chance.": first
-        != again,
+        "The same seed gives another draw: use np.random.default_rng(seed) for all chance.": varies,
         "It keeps the first or the last of each class. Photographs taken one after the other look "
         "alike: shuffle each class first.": is_at_an_end(first),
         "Another seed gives the same draw: let the seed decide.": first == other,
@@ -60,25 +60,17 @@ def draw(answer, labels, seed):
     said = "keep_back(labels, fraction, seed)"
     kept = call(answer, list(labels), FRACTION, seed, said=said)
     yield {"It returns nothing: end it with return.": kept is None}
-    parts = list(kept) if isinstance(kept, tuple | list) else []
-    is_mask = np.asarray(kept if not parts else parts[0]).dtype == bool
-    yield {
-        "It returns two parts: return only the positions that are kept back.": any(
-            map(np.ndim, parts)
-        ),
-        "These are True and False: np.flatnonzero makes positions of them.": is_mask,
-    }
+    two = isinstance(kept, tuple | list) and any(map(np.ndim, kept))
+    yield {"It returns two parts: return only the positions that are kept back.": two}
+    is_mask = np.asarray(kept).dtype == bool
+    yield {"These are True and False: np.flatnonzero makes positions of them.": is_mask}
     kept = sorted(number_list(kept, said))
+    are_whole = all(isinstance(one, int) for one in kept)
+    repeats, are_there = len(set(kept)) < len(kept), set(kept) <= set(range(len(labels)))
     yield {
-        "It should return whole numbers, the positions.": not all(
-            isinstance(one, int) for one in kept
-        ),
-        "A position comes more than once. Are these labels, or drawn with replacement?": len(
-            set(kept)
-        )
-        < len(kept),
-        "Positions count from 0, and there are no more than there are labels.": not set(kept)
-        <= set(range(len(labels))),
+        "It should return whole numbers, the positions.": not are_whole,
+        "A position comes more than once. Are these labels, or drawn with replacement?": repeats,
+        "Positions count from 0, and there are no more than there are labels.": not are_there,
     }
     return kept
 
@@ -175,15 +167,13 @@ def run_epochs(answer, *given):
 
 
 def check_batches(batches):
-    sizes = sorted(map(len, batches), reverse=True)  # only one batch, the last here, may be smaller
-    found = list(chain(*batches))
-    full = [BATCH] * (len(sizes) - 1)
+    found, sizes = list(chain(*batches)), sorted(map(len, batches), reverse=True)
+    largest = max(sizes, default=0)
+    are_full = largest <= BATCH and all(size == BATCH for size in sizes[:-1])
     yield {
         "It never ends: leave out repeat().": len(batches) > ELEMENTS,
         "Elements come more than once an epoch: leave out repeat().": len(found) > ELEMENTS,
-        f"Its batches have {max(sizes, default=0)} elements; {BATCH} were asked for.": sizes[:-1]
-        != full
-        or max(sizes, default=0) > BATCH,
+        f"Its batches have {largest} elements; {BATCH} were asked for.": not are_full,
         f"{len(set(found))} of {ELEMENTS} elements come: each one should come once an "
         f"epoch.": sorted(found) != list(range(ELEMENTS)),
     }
@@ -192,19 +182,17 @@ def check_batches(batches):
 def check_order(epochs):
     orders = [list(chain(*epoch)) for epoch in epochs]
     first, second = ({frozenset(batch) for batch in epoch} for epoch in epochs[:2])
+    company_stays = len(first & second) > len(first) / 2
+    # With a buffer of n, the first batch can only hold the first n + 7 elements.
+    is_near = max(max(epoch[0]) for epoch in epochs) < ELEMENTS / 2
     yield {
         "Nothing is shuffled: add shuffle(...).": orders[0] == list(range(ELEMENTS)),
         "The order is the same in every epoch: a cache() after shuffle() freezes it, and so does "
         "reshuffle_each_iteration=False.": orders[0] == orders[1],
-        "The same elements share a batch in every epoch: call shuffle() before batch().": len(
-            first & second
-        )
-        > len(first) / 2,
-        # With a buffer of n, the first batch can only hold the first n + 7 elements.
-        "The elements only move a little: make the shuffle buffer as large as the dataset.": max(
-            max(epoch[0]) for epoch in epochs
-        )
-        < ELEMENTS / 2,
+        "The same elements share a batch in every epoch: call shuffle() before "
+        "batch().": company_stays,
+        "The elements only move a little: make the shuffle buffer as large as the "
+        "dataset.": is_near,
     }
 
 

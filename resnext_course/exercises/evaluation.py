@@ -153,7 +153,7 @@ def known_mistakes(right, logits, labels):
     matrix, confidences = right["matrix"], right["confidences"]
     rows = calibration.reliability(confidences, logits.argmax(axis=1) == labels)
     gaps = np.array([row.accuracy - row.confidence for row in rows])
-    counts = np.array([row.count for row in rows])
+    signed = abs(np.average(gaps, weights=[row.count for row in rows]))
     return {
         "accuracy": {"this is the share of the wrong answers.": 1 - right["accuracy"]},
         "matrix": {
@@ -177,10 +177,7 @@ def known_mistakes(right, logits, labels):
         "calibration error": {
             "this gives a bin with one photograph the same weight as a bin with many. Weight each "
             "gap by the photographs in its bin.": abs(gaps).mean(),
-            "here gaps above and below cancel. Take the absolute value of each gap.": abs(
-                counts @ gaps
-            )
-            / counts.sum(),
+            "here gaps above and below cancel. Take the absolute value of each gap.": signed,
             "this is the largest gap. Take the mean, weighted by photos.": abs(gaps).max(),
         },
     }

@@ -122,7 +122,7 @@ def check_timer(answer):
 
     case = f"It says {seconds:.3g} seconds, and a usual run takes {usual:g}"
     # The answer may have counted all runs, or left out a few as its warm-up.
-    counted = [durations[warm_up:] for warm_up in range(min(6, runs))]
+    counted, is_disturbed = [durations[i:] for i in range(min(6, runs))], seconds <= 11 * usual
     yield {
         f"{case}: these are milliseconds.": is_one_of([1000 * usual]),
         f"{case}: the slow first runs are in your mean. Warm up before you read the "
@@ -130,8 +130,8 @@ def check_timer(answer):
         f"{case}: that is the time of all runs together.": is_one_of(map(sum, counted)),
         f"{case}: that is a slow first run. Warm up with a few runs that you don't "
         f"count.": is_one_of(durations[:3]),
-        f"{case}: disturbed runs are in it. Time each run by itself, and take the median.": seconds
-        <= 11 * usual,
+        f"{case}: disturbed runs are in it. Time each run by itself, and take the "
+        f"median.": is_disturbed,
         f"{case}. Read the clock just before and just after each run.": True,
     }
 
@@ -146,19 +146,15 @@ def check_loss_scale(answer):
         said = f"through_float16({gradient}, {scale:g})"
         result = call(answer, tf.constant(gradient), scale, said=said)
         value, is_float16 = number(result, said), np.asarray(result).dtype == np.float16
-        exactly, too_large = float(np.float32(gradient)), gradient * scale
+        is_exact, is_large = value == np.float32(gradient), is_close(value, gradient * scale, 0.01)
+        is_right = is_close(value, gradient, 0.01)
         yield {
             "It returns float16: cast to float32 first, then divide.": is_float16,
             f"{gradient} came back as 0: multiply while it is still float32, and divide when it is "
             f"float32 again.": value == 0,
-            "The value came back exactly, so it never was float16: cast it on the way.": value
-            == exactly,
-            "It comes back too large: divide by the scale at the end.": is_close(
-                value, too_large, 0.01
-            ),
-            f"{gradient} came back as {value:.3g}; it should be nearly the same.": not is_close(
-                value, gradient, 0.01
-            ),
+            "The value came back exactly, so it never was float16: cast it on the way.": is_exact,
+            "It comes back too large: divide by the scale at the end.": is_large,
+            f"{gradient} came back as {value:.3g}; it should be nearly the same.": not is_right,
         }
 
 

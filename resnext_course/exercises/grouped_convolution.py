@@ -161,11 +161,11 @@ def wrong_sources(result, x, kernel, groups):
     twice = next((i for i in inputs if inputs.count(i) > 1), None)
     unread = min(set(range(groups)) - set(inputs), default=0)
     i, k = next((pair for pair in sources if pair[0] != pair[1]), (0, 0))
+    same_filters = len(set(kernels)) == 1
     yield {
         "Every group reads the same channels. Is it the trap of section 4, or does your slice of x "
         "forget the group?": len(set(inputs)) == 1,
-        "Every group uses the same filters. Cut the kernel's last axis too.": len(set(kernels))
-        == 1,
+        "Every group uses the same filters. Cut the kernel's last axis too.": same_filters,
         f"Part {(twice or 0) + 1} of x is read by more than one group, and part {unread + 1} by "
         f"none. Look where your slices begin.": twice is not None,
         f"Each group is right, but their order isn't: your result begins with group "

@@ -14,15 +14,14 @@ from .checking import AnswerError, call, in_case, is_close, number, number_list
 
 def check_depth(answer):
     blocks = number_list(answer)
-    layers = 1 + 3 * sum(blocks) + 1
+    layers, is_paper = 1 + 3 * sum(blocks) + 1, blocks == [3, 4, 6, 3]
+    sums = f"1 + 3 × {sum(blocks)} + 1 = {layers} layers with weights"
     yield {
         "Write the four numbers of blocks as a list, such as [1, 2, 3, 4].": len(blocks) != 4,
         "These are the loops of the article; each stack has one block more, before its "
         "loop.": blocks == [2, 3, 5, 2],
-        f"1 + 3 × {sum(blocks)} + 1 = {layers} layers with weights, and it should be 50.": layers
-        != 50,
-        "The sum is right, but the paper's Table 1 shares the blocks differently.": blocks
-        != [3, 4, 6, 3],
+        f"{sums}, and it should be 50.": layers != 50,
+        "The sum is right, but the paper's Table 1 shares the blocks differently.": not is_paper,
     }
 
 
@@ -137,13 +136,12 @@ def check_one_stack(answer, number_of_blocks, strides):
     shape = model.output_shape[1:]
     yield {f"its result has the shape {shape}, not (height, width, channels).": len(shape) != 3}
     size, _, channels = shape
-    right, all_strided = 32 // strides, 32 // strides**number_of_blocks
+    right = 32 // strides
+    all_stride = size == 32 // strides**number_of_blocks != right
     yield {
         f"asked for groups=4, its 3×3 convolutions have {groups}.": set(groups) != {4},
         f"asked for width=16, its blocks are {widths} wide inside.": set(widths) != {16},
-        f"32×32 becomes {size}×{size}: every block strides, and only one should.": size
-        == all_strided
-        != right,
+        f"32×32 becomes {size}×{size}: every block strides, and only one should.": all_stride,
         f"32×32 becomes {size}×{size}, and should become {right}×{right}.": size != right,
         f"{channels} channels leave it, not 32.": channels != 32,
         "a later block strides. The first should: so the others work on less.": first != right,

@@ -18,6 +18,7 @@ from sklearn.model_selection import train_test_split
 
 from resnext_course import exercises
 from resnext_course.exercises import wrong_convolutions
+from resnext_course.exercises.blocks import my_block
 from resnext_course.exercises.training import stack_macs
 from resnext_course.exercises.wrong_blocks import FAULTS, MYSTERIES, mystery_blocks
 from resnext_helpers import counting, evaluation, models
@@ -55,7 +56,7 @@ def module(name):
 def defined_by(code, name, function=None):
     """What the code for an exercise defines: this function, or ``answer``, or what comes last."""
     imported = {one.__name__.split(".")[-1]: one for one in (keras, layers, ops, evaluation)}
-    own = {one.__name__: one for one in (conv, norm, relu, resnext50, helper)}
+    own = {one.__name__: one for one in (conv, norm, relu, resnext50, my_block)}
     known = {**vars(module(name)), **imported, **own, "tf": tf, "np": np, "exercises": exercises}
     before = known.copy()
     exec(code, known)
@@ -609,7 +610,7 @@ CHANGES = [
     ("05-cost", {"return total": "return 1 + total"}, "one by one"),
     ("05-cost", {"small, groups)": "small, max(8, groups))"}, "one by one"),
     ("05-cost", {"return total": ""}, "Is there a return?"),
-    ("05-stack", {"models.block(x": "helper(x", ', name=f"{name}_{i}")': ")"}, RIGHT),
+    ("05-stack", {"models.block(x": "my_block(x", ', name=f"{name}_{i}")': ")"}, RIGHT),
     ("05-stack", {"(number_of_blocks)": "(number_of_blocks + 1)"}, "a block outside the loop?"),
     ("05-stack", {"(number_of_blocks)": "(number_of_blocks + 2)"}, "it makes 5."),
     ("05-stack", {"strides if i == 0 else 1": "strides"}, "every block strides"),
