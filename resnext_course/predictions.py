@@ -12,20 +12,15 @@ _compared: dict[str, tuple[object, float, str]] = {}  # in the order of the note
 
 
 def compare(question, predicted, actual, unit=""):
-    """Print a result beside the prediction of it, and keep both for ``recap``.
+    """Print a result beside the prediction of it (a number or None), and keep both for ``recap``.
 
-    Args:
-        question: what was to be predicted, in a few words.
-        predicted: the learner's number; None where there is none.
-        actual: what happened, a number.
-        unit: written behind both numbers, such as ``"%"`` or ``"times"``.
+    ``unit`` is written behind both numbers, such as ``"%"`` or ``"times"``.
     """
     _compared[question] = predicted, actual, unit
-    print(f"{question}: {_with_unit(actual, unit)}")
+    said = f"You predicted {_with_unit(predicted, unit)}: {verdict(predicted, actual)}."
     if predicted is None:
-        print("You made no prediction. Try it: a wrong guess helps to remember the answer.")
-    else:
-        print(f"You predicted {_with_unit(predicted, unit)}: {verdict(predicted, actual)}.")
+        said = "You made no prediction. Try it: a wrong guess helps to remember the answer."
+    print(f"{question}: {_with_unit(actual, unit)}", said, sep="\n")
 
 
 def verdict(predicted, actual):
@@ -51,23 +46,21 @@ def recap():
     if not _compared:
         print("Nothing was predicted yet: run the cells above.")
         return None
-    rows = {
-        question: {
-            "predicted": "–" if predicted is None else _with_unit(predicted, unit),
-            "result": _with_unit(actual, unit),
-            "your prediction was": verdict(predicted, actual),
-        }
-        for question, (predicted, actual, unit) in _compared.items()
-    }
-    made = sum(predicted is not None for predicted, _, _ in _compared.values())
+    rows = [
+        (_with_unit(told, unit), _with_unit(actual, unit), verdict(told, actual))
+        for told, actual, unit in _compared.values()
+    ]
+    made = sum(told is not None for told, _, _ in _compared.values())
     print(f"You made {made} of {len(_compared)} predictions.")
-    return pd.DataFrame.from_dict(rows, orient="index")
+    return pd.DataFrame(rows, list(_compared), ["predicted", "result", "your prediction was"])
 
 
 def _with_unit(answer, unit):
+    if answer is None:
+        return "–"
     try:
         value = number(answer)
     except AnswerError:
         return repr(answer)
-    text = f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
-    return f"{text}{'' if unit in ('', '%') else ' '}{unit}"
+    space = "" if unit in ("", "%") else " "
+    return f"{value:{',' if isinstance(value, int) else ',.4g'}}{space}{unit}"
