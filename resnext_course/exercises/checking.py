@@ -44,7 +44,7 @@ def number(answer, what="The answer"):
         An int where it is whole, else a float.
 
     Raises:
-        AnswerError: it is none (True and texts are none), or not finite; ``what`` names it.
+        AnswerError: it is none (True, False and texts are none), or not finite; ``what`` names it.
     """
     try:
         value = np.asarray(answer)[()]
@@ -52,7 +52,7 @@ def number(answer, what="The answer"):
         value = None
     if isinstance(value, str):
         raise AnswerError(f"{what} must be one number, without quotes.")
-    if not isinstance(value, Number) or isinstance(value, bool | np.bool | complex):
+    if not isinstance(value, Number) or isinstance(value, complex):
         is_none = " Is there a return?" if answer is None and "(" in what else ""
         raise AnswerError(f"{what} must be one number, and it is {reprlib.repr(answer)}.{is_none}")
     try:
