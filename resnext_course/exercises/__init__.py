@@ -1,16 +1,20 @@
 """Exercises: ``check`` an answer, ask for a ``hint``, see the ``solution``.
 
 All of it works without a network and leaves no files. An answer of None means "not answered yet",
-so a notebook runs from top to bottom before anything is solved.
+so a notebook runs from top to bottom before anything is solved. Hints and solutions are in
+``texts.toml``; each notebook's module says how answers are checked.
 """
 
+import tomllib
+from collections import Counter
 from importlib import import_module
+from inspect import getsource
+from pathlib import Path
 
-from resnext_course.exercises._exercise import Exercise, is_number
+from .checking import first_reason, in_words, one_number
 
-__all__ = ["Exercise", "check", "hint", "is_number", "solution"]
-
-_MODULES = {
+TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text(encoding="utf-8"))
+MODULES = {  # of each notebook, imported when they are needed
     "01": "gpu_setup",
     "02": "data_loading",
     "03": "grouped_convolution",
@@ -18,40 +22,57 @@ _MODULES = {
     "05": "training",
     "06": "evaluation",
 }
-_hints_shown: dict[str, int] = {}
+_hints_shown = Counter()
 
 
 def check(name, answer):
     """Say whether ``answer`` solves the exercise and, where it doesn't, what is wrong with it."""
-    exercise = _find(name)
+    praise = _text(name)["praise"]
     if answer is None:
         print(
             f"{name}: not answered yet. Put your answer in place of None and run this cell again."
         )
         return
-    wrong = exercise.what_is_wrong(answer)
-    print(f"{name}: not yet. {wrong}" if wrong else f"{name}: right! {exercise.praise}")
+    wrong = what_is_wrong(name, answer)
+    print(f"{name}: not yet. {wrong}" if wrong else f"{name}: right! {praise}")
+
+
+def what_is_wrong(name, answer):
+    """A sentence that helps, or None if the answer is right; it fails for no answer."""
+    text = _text(name)
+    if "right" in text:
+        numbers = (text[key] for key in ("right", "mistakes", "otherwise"))
+        checker = one_number(*numbers, within=text.get("within", 0))
+    else:
+        checker = _module(name).CHECKS[name]
+    try:
+        return first_reason(checker(answer))
+    except Exception as error:  # whatever objects of a learner may raise
+        return f"This answer can't be judged. {in_words(error)}"
 
 
 def hint(name):
     """Show the next hint; after the last one, the first again."""
-    hints = _find(name).hints
-    shown = _hints_shown.get(name, 0)
-    _hints_shown[name] = shown + 1
-    print(f"{name}, hint {shown % len(hints) + 1} of {len(hints)}: {hints[shown % len(hints)]}")
+    hints = _text(name)["hints"]
+    next_one = _hints_shown[name] % len(hints)
+    _hints_shown[name] += 1
+    print(f"{name}, hint {next_one + 1} of {len(hints)}: {hints[next_one]}")
 
 
 def solution(name):
     """Show the solution and why it is right."""
-    print(f"{name}, solution:\n{_find(name).solution}")
+    reason = _text(name).get("solution", "")
+    function = _module(name).SOLUTIONS.get(name)
+    code = getsource(function) if function else ""
+    print(f"{name}, solution:", *filter(None, (reason.strip(), code.strip())), sep="\n")
 
 
-def _find(name) -> Exercise:
-    number = str(name)[:2]
-    exercises = (
-        import_module(f".{_MODULES[number]}", __name__).EXERCISES if number in _MODULES else {}
-    )
-    if name not in exercises:
-        known = ", ".join(exercises) or "names begin with 01- to 06-"
-        raise KeyError(f"There is no exercise {name!r}; there are: {known}.")
-    return exercises[name]
+def _text(name):
+    if name not in TEXTS:
+        known = [other for other in TEXTS if other[:2] == str(name)[:2]] or TEXTS
+        raise KeyError(f"There is no exercise {name!r}; there are: {', '.join(known)}.")
+    return TEXTS[name]
+
+
+def _module(name):
+    return import_module(f"{__name__}.{MODULES[name[:2]]}")

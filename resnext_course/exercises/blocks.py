@@ -1,152 +1,266 @@
-"""The exercises of notebook 04: numbers here, blocks in ``block_building``."""
+"""The exercises of notebook 04.
 
+A learner's block is built, known weights are put into it, and what comes out is compared with a
+right block and with ``wrong_blocks``. So paths, slices and grouped convolutions are all welcome.
+"""
+
+import functools
 import math
-from numbers import Integral
+from typing import NamedTuple
 
 import keras
+import numpy as np
+from keras import layers
 
-from resnext_course.exercises import block_building
-from resnext_course.exercises._block_checks import first_line
-from resnext_course.exercises._exercise import Exercise, is_number
-from resnext_course.figures import block_diagrams
-from resnext_helpers import models
-from resnext_helpers.counting import template_block_parameters, width_at_equal_price
-
-_RESNET_WEIGHTS = template_block_parameters(1, 64)
+from .checking import call, diagnoses, first_reason, in_case, number
+from .wrong_blocks import FAULTS, MYSTERIES
 
 
-# 04-params
-_WRONG_COUNTS = {
-    template_block_parameters(32, 4): "That is the 32×4d block. This one has 64 paths.",
-    template_block_parameters(1, 256): "That is the block with an ordinary 3×3. In 64 groups, a "
-    "filter of the 3×3 sees 4 channels, not 256.",
-    template_block_parameters(64, 4) + 2 * (256 + 256 + 256): "You counted the batch norms too. "
-    "The question asks for the three convolutions alone.",
-    template_block_parameters(1, 4): "That is one path. The block has 64 of them.",
-    64 * 4 * 4 * 9: "That is the 3×3 alone. The two 1×1 convolutions belong to the block too.",
-    64 * (256 * 4 + 4 * 4 + 4 * 256): "A 3×3 kernel has 9 numbers for each channel that it sees; "
-    "you counted 1.",
-}
+def weights(cardinality, d):
+    """Of one block's convolutions (Section 4, equation 4)."""
+    return cardinality * (256 * d + 9 * d * d + d * 256)
 
 
-def _params_wrong(answer):
-    if not is_number(answer):
-        return "The answer is one whole number, for example 70144."
-    if answer == template_block_parameters(64, 4):
-        return None
-    if answer in _WRONG_COUNTS:
-        return _WRONG_COUNTS[answer]
-    return "Count one path first: 1×1 from 256 to 4, 3×3 from 4 to 4, 1×1 from 4 to 256."
+def check_resnet(answer):
+    are_there = isinstance(answer, dict) and set(answer) == {"groups", "width"}
+    example = '{"groups": ..., "width": ...}'
+    yield {f"The answer is a dictionary with two numbers: {example}.": not are_there}
+    groups, width = (number(answer[name], name) for name in ("groups", "width"))
+    fit = all(isinstance(one, int) and 1 <= one <= 256 for one in (groups, width))
+    yield {"Both numbers are whole, at least 1, and at most 256.": not fit}
+    yield {f"{width} channels can't be divided into {groups} equal groups.": width % groups}
+    has = f"Your block has {weights(groups, width // groups):,} weights, the ResNet block 69,632"
+    yield {
+        f"{has}: the groups are right, the width isn't.": groups == 1 and width != 64,
+        f"{has}, and in its 3×3 each filter sees all the channels, not one group of "
+        f"{groups}.": groups != 1,
+    }
 
 
-# 04-resnet
+def width_for(cardinality):
+    def weights(d):
+        return cardinality * (256 * d + 9 * d**2 + 256 * d)
+
+    return min(range(1, 65), key=lambda d: abs(weights(d) - 69_632))
 
 
-def _resnet_wrong(answer):
-    if not isinstance(answer, dict) or set(answer) != {"groups", "width"}:
-        return 'The answer is a dictionary with two numbers: {"groups": ..., "width": ...}.'
-    groups, width = answer["groups"], answer["width"]
-    if not all(isinstance(n, Integral) and 1 <= n <= 256 for n in (groups, width)):
-        return "Both numbers are whole, at least 1, and at most 256."
-    if width % groups:
-        return f"{width} channels can't be divided into {groups} equal groups."
-    if (groups, width) == (1, 64):
-        return None
-    weights = sum(block_diagrams.weights(_block(width, groups)))
-    case = f"Your block has {weights:,} weights, the ResNet block has {_RESNET_WEIGHTS:,}"
-    if groups == 1:
-        return f"{case}: the groups are right, the width isn't."
-    return f"{case}, and in its 3×3 each filter sees all the channels, not one group of {groups}."
+def check_width(answer):
+    for cardinality in (1, 2, 4, 8, 32, 16, 64):  # those of Table 2 first
+        said, wanted = f"width_for({cardinality})", width_for(cardinality)
+        d = number(call(answer, cardinality, said=said), said)
+        if d == wanted:
+            continue
+        yield {
+            f"{said} is {d}, but channels are whole.": not isinstance(d, int),
+            f"{said} is {d}: that is the width C·d of all groups together. Return d, that of "
+            f"one.": d == cardinality * wanted,
+            f"{said} is {d}. That keeps C·d at 64, and the weights become fewer and fewer "
+            f"({weights(cardinality, d):,} here). Keep the weights.": d == 64 // cardinality,
+            f"{said} is {d}, and its neighbour comes nearer to 69,632 weights. Compare the weights "
+            f"of both neighbours; don't always round down or up.": abs(d - wanted) == 1,
+            f"{said} is {d}. A block with that d is far from 69,632 weights.": True,
+        }
 
 
-def _block(width, groups):
-    inputs = keras.Input((8, 8, 256))
-    outputs = models.block(inputs, channels=256, width=width, groups=groups, name="block")
-    return keras.Model(inputs, outputs)
+class Case(NamedTuple):
+    """The numbers of a block to try; ``width`` is that of all groups together.
+
+    Channels in and out are more than the width, and not the same multiple of it; otherwise kernels
+    can't be told apart by their shapes.
+    """
+
+    channels_in: int
+    channels: int
+    width: int
+    groups: int
+    strides: int = 1
+
+    @property
+    def projects(self):
+        return self.strides != 1 or self.channels_in != self.channels
 
 
-# 04-width
+TEMPLATE = Case(channels_in=256, channels=256, width=128, groups=32)
+CASES = (
+    Case(channels_in=20, channels=20, width=8, groups=2),
+    Case(channels_in=12, channels=20, width=8, groups=2),
+    Case(channels_in=20, channels=20, width=8, groups=2, strides=2),
+    Case(channels_in=12, channels=32, width=6, groups=3, strides=2),
+)
+SIZE = 6  # pixels; even, for only then "same" pads on another side at stride 2
 
 
-def _width_wrong(answer):
-    if not callable(answer):
-        return "The answer is a function: give its name, without brackets."
-    for cardinality in (*models.TABLE_2, 16, 64):
-        try:
-            width = answer(cardinality)
-        except Exception as error:
-            return f"Your function failed for C = {cardinality}. {first_line(error)}"
-        wanted = width_at_equal_price(cardinality)
-        if not is_number(width) or not math.isfinite(width):
-            return f"For C = {cardinality} your function returned {width!r}; it must return d."
-        if width != wanted:
-            return _why_another_width(cardinality, width, wanted)
+def check_repair(answer):
+    yield from check_block(lambda x, *numbers: call(answer, x), TEMPLATE)
+
+
+def my_block(x, channels, width, groups, strides=1):
+    def conv_norm(x, filters, size, **options):
+        x = layers.Conv2D(filters, size, use_bias=False, **options)(x)
+        return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+
+    y = layers.ReLU()(conv_norm(x, width, 1))
+    y = layers.ZeroPadding2D(1)(y)
+    y = layers.ReLU()(conv_norm(y, width, 3, groups=groups, strides=strides))
+    y = conv_norm(y, channels, 1)
+    if strides != 1 or x.shape[-1] != channels:
+        x = conv_norm(x, channels, 1, strides=strides)
+    return layers.ReLU()(layers.Add()([y, x]))
+
+
+def check_build(answer):
+    for case in CASES:
+        tried = (
+            f"Tried with {case.channels_in} → {case.channels} channels, strides={case.strides}, "
+            f"width={case.width}, groups={case.groups}: "
+        )
+        yield in_case(tried, check_block(answer, case))
+
+
+def check_block(answer, case):
+    hint = " The shape changes here, and x must change too." if case.projects else ""
+    said = f"The block can't be built.{hint} It"
+    model = call(build, lambda *given: call(answer, *given, said=said), case, said=said)
+    yield {"The function returns nothing: return what comes out at the end.": model is None}
+    shape, side = model.output_shape[1:], SIZE // case.strides
+    wanted = (side, side, case.channels)
+    yield {f"The block must give back {wanted}, and yours gives {shape}.": shape != wanted}
+    yield from check_weights(model, case)
+    given = call(outcome, model, case, said="The block is built, but with numbers it")
+    if is_same(given, outcome_of(my_block, case)):
+        return
+    for fault in FAULTS.values():
+        yield {fault.message: is_same(given, outcome_of(fault.block, case))}
+    yield {
+        "With the same weights your block gives other numbers than a ResNeXt block. Check the "
+        "order: convolution, batch norm, ReLU, and after the last batch norm the addition.": True
+    }
+
+
+def build(block, case):
+    """A model of one block, in float32, whatever precision the notebook has set."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        x = keras.Input((SIZE, SIZE, case.channels_in))
+        outputs = block(x, case.channels, case.width, case.groups, case.strides)
+        return None if outputs is None else keras.Model(x, outputs)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def known_kernels(case):
+    """The weights of each step, and the axis along which paths share them out."""
+    shapes = {
+        "reduce": ((1, 1, case.channels_in, case.width), -1),
+        "transform": ((3, 3, case.width // case.groups, case.width), -1),
+        "expand": ((1, 1, case.width, case.channels), -2),
+    }
+    if case.projects:
+        shapes["project"] = ((1, 1, case.channels_in, case.channels), -1)
+    rng = np.random.default_rng(4)
+    # The variance that keeps numbers near 1: no batch norm's epsilon matters then.
+    return {
+        step: (rng.normal(0, math.prod(shape[:3]) ** -0.5, shape), axis)
+        for step, (shape, axis) in shapes.items()
+    }
+
+
+def kernels_by_step(model, case):
+    """The model's kernels; those of no step are under None."""
+    found = {}
+    for variable in model.trainable_weights:
+        if len(variable.shape) > 1:
+            found.setdefault(step_of(variable.shape, case), []).append(variable)
+    return found
+
+
+def step_of(shape, case):
+    area, (inside, outside) = math.prod(shape[:-2]), shape[-2:]
+    if area == 9:
+        return "transform"
+    if area == 1 and (inside, outside) == (case.channels_in, case.channels):
+        return "project"
+    if area == 1 and inside == case.channels_in and case.width % outside == 0:
+        return "reduce"
+    if area == 1 and outside == case.channels and case.width % inside == 0:
+        return "expand"
     return None
 
 
-def _why_another_width(cardinality, width, wanted):
-    case = f"For C = {cardinality} your function returned {width}"
-    if width != int(width):
-        return f"{case}, but d is a number of channels: it must be whole."
-    if width == cardinality * wanted:
-        return f"{case}: that is the width C·d of all groups together. Return d, that of one."
-    if width == 64 // cardinality:
-        return (
-            f"{case}. That keeps C·d at 64, and the weights become fewer and fewer "
-            f"({template_block_parameters(cardinality, int(width)):,} here). Keep the weights."
-        )
-    if abs(width - wanted) == 1:
-        return (
-            f"{case}, and its neighbour comes nearer to {_RESNET_WEIGHTS:,} weights. "
-            f"Compare the weights of both neighbours; don't always round down or up."
-        )
-    return f"{case}. A block with that d is far from {_RESNET_WEIGHTS:,} weights."
+def check_weights(model, case):
+    found, d = kernels_by_step(model, case), case.width // case.groups
+    transform = found.get("transform", [])
+    filters = sum(kernel.shape[-1] for kernel in transform)
+    is_other = filters != case.width
+    seen = next((one.shape[-2] for one in transform if one.shape[-2] != d), d)
+    swapped = f" {FAULTS['groups swapped'].message}" if seen == case.groups else ""
+    way = f"the channels go {case.channels_in}, {case.width}, {case.width}, {case.channels}."
+    strange = [tuple(kernel.shape) for kernel in found.get(None, [])]
+    has_bias = any(variable.name == "bias" for variable in model.trainable_weights)
+    fit = all(
+        sum(one.shape[axis] for one in found.get(step, ())) == kernel.shape[axis]
+        for step, (kernel, axis) in known_kernels(case).items()
+    )
+    is_needless = "project" in found and not case.projects
+    yield {
+        "A convolution has a bias. The batch norm after it removes it again: leave it "
+        "out.": has_bias,
+        "The block has no 3×3 convolution.": not transform,
+        f"A filter of your 3×3 sees {seen} channels. With {case.width} channels in {case.groups} "
+        f"groups it sees {case.width} / {case.groups} = {d}.{swapped}": seen != d,
+        f"Your 3×3 has {filters} filters; the middle of the block is {case.width} wide.": is_other,
+        f"There is a kernel of the shape {(*strange, None)[0]}: {way}": strange,
+        "The shape stays, so add x as it is: a projection costs weights for nothing.": is_needless,
+        FAULTS["no projection"].message: "project" not in found and case.projects,
+        f"The 1×1 convolutions don't fit a ResNeXt block: {way}": not fit,
+    }
 
 
-EXERCISES = {
-    "04-params": Exercise(
-        what_is_wrong=_params_wrong,
-        praise="Twice the paths of 32×4d, each as wide as before: twice the weights.",
-        hints=(
-            "Count the weights of one path, then multiply.",
-            "One path: 1×1 from 256 to 4 channels, 3×3 from 4 to 4, 1×1 from 4 to 256.",
-            "64 × (256·4 + 9·4·4 + 4·256)",
-        ),
-        solution=(
-            "64 * (256 * 4 + 9 * 4 * 4 + 4 * 256)  # 140,288\n"
-            "It is exactly twice 70,144: the paths don't share weights, so their number multiplies "
-            "the cost."
-        ),
-    ),
-    "04-resnet": Exercise(
-        what_is_wrong=_resnet_wrong,
-        praise="A ResNet block is a ResNeXt block with one path that is 64 channels wide (1×64d).",
-        hints=(
-            "How many paths does a ResNet block have?",
-            "The width is the number of channels between the two 1×1 convolutions.",
-        ),
-        solution=(
-            'answer = {"groups": 1, "width": 64}\n'
-            "Cardinality 1: all channels are one group. The paper writes it 1×64d (Table 2)."
-        ),
-    ),
-    "04-width": Exercise(
-        what_is_wrong=_width_wrong,
-        praise="It gives the paper's Table 2, and widths for C = 16 and C = 64 too.",
-        hints=(
-            "Weights of a block: C · (256·d + 9·d² + 256·d). Which d comes nearest to 69,632?",
-            "You need no algebra: try every d from 1 to 64 and keep the best.",
-            "min(range(1, 65), key=lambda d: abs(... - 69_632))",
-        ),
-        solution=(
-            "def width_for(cardinality):\n"
-            "    def weights(d):\n"
-            "        return cardinality * (256 * d + 9 * d**2 + 256 * d)\n"
-            "\n"
-            "    return min(range(1, 65), key=lambda d: abs(weights(d) - 69_632))\n"
-            "\n"
-            "It tries every width and keeps the one whose block is nearest to the ResNet block."
-        ),
-    ),
-    **block_building.EXERCISES,
+@functools.cache
+def outcome_of(block, case):
+    """The outcome of one of our own blocks, or None where its weights are others."""
+    model = build(block, case)
+    return None if first_reason(check_weights(model, case)) else outcome(model, case)
+
+
+def outcome(model, case):
+    """What the block makes of random feature maps in training, with ``known_kernels``.
+
+    In training, for there the place of a batch norm shows; a fresh one does nothing in inference.
+    """
+    fresh = {"gamma": 1, "beta": 0, "moving_mean": 0, "moving_variance": 1}
+    for variable in model.weights:
+        if variable.name in fresh:
+            variable.assign(np.full(variable.shape, fresh[variable.name]))
+    found = kernels_by_step(model, case)
+    for step, (kernel, axis) in known_kernels(case).items():
+        ends = np.cumsum([variable.shape[axis] for variable in found[step]])
+        pieces = np.split(kernel, ends[:-1], axis)
+        for variable, piece in zip(found[step], pieces, strict=True):
+            variable.assign(piece.reshape(variable.shape))
+    images = np.random.default_rng(5).normal(size=(4, SIZE, SIZE, case.channels_in))
+    return np.asarray(model(images.astype("float32"), training=True))
+
+
+def is_same(one, other):
+    # So loose, because another epsilon in the batch norms is no mistake.
+    return other is not None and np.allclose(one, other, rtol=0.02, atol=0.02)
+
+
+def clue(letter, name):
+    in_which = f"In which column does {letter} differ from the right block?"
+    return f"A block with {name!r} {FAULTS[name].sign}. {in_which}"
+
+
+CHECKS = {
+    "04-resnet": check_resnet,
+    "04-width": check_width,
+    "04-repair": check_repair,
+    "04-build": check_build,
+    "04-diagnose": diagnoses(MYSTERIES, clue),
+}
+SOLUTIONS = {
+    "04-width": width_for,
+    "04-build": my_block,
 }

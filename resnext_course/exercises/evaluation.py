@@ -1,174 +1,204 @@
 """The exercises of notebook 06."""
 
-import math
-
 import numpy as np
+from scipy.special import softmax
+from sklearn.metrics import confusion_matrix
 
-from resnext_course.exercises import _evaluation_code
-from resnext_course.exercises._exercise import Exercise, is_number
+from resnext_course import calibration
 
-
-def _recall(answer):
-    if not isinstance(answer, list | tuple) or len(answer) != 2 or not all(map(is_number, answer)):
-        return "Give a pair of numbers: (precision, recall)."
-    precision, recall = answer
-    if math.isclose(precision, 0.9) and math.isclose(recall, 0.75):
-        return "These are the right numbers in the wrong order: which one asks about all cockatoos?"
-    if not math.isclose(precision, 0.75, abs_tol=0.005):
-        return "Precision: of the 24 pictures that were called cockatoo, which share is right?"
-    if not math.isclose(recall, 0.9, abs_tol=0.005):
-        return "Recall: of the 20 cockatoos, which share was found?"
-    return None
+from .checking import AnswerError, call, in_case, is_close, number, number_list
 
 
-def _overfit(answer):
-    if not is_number(answer):
-        return "Give the number of an epoch, 1 to 6."
-    if answer == 6:
-        return "The last epoch has the lowest training loss, but look at the validation loss."
-    if answer == 3:
-        return "Epochs count from 1 here; you seem to have counted from 0."
-    if answer != 4:
-        return "Find the smallest validation loss."
-    return None
+def check_recall(answer):
+    pair = number_list(answer)
+    yield {"Give a pair of numbers: (precision, recall).": len(pair) != 2}
+    precision, recall = ([is_close(one, share, 0.005) for share in (0.75, 0.9)] for one in pair)
+    yield {
+        "These are the right numbers in the wrong order: which one asks about all "
+        "cockatoos?": precision[1] and recall[0],
+        "Precision: of the 24 pictures that were called cockatoo, which share is "
+        "right?": not precision[0],
+        "Recall: of the 20 cockatoos, which share was found?": not recall[1],
+    }
 
 
-def _f1(answer):
-    if not callable(answer):
-        return "Give a function of two numbers, precision and recall."
-    for precision, recall in ((0.75, 0.9), (1.0, 1.0), (0.5, 0.1)):
+def f1(precision, recall):
+    total = precision + recall
+    return 2 * precision * recall / total if total else 0.0
+
+
+def check_f1(answer):
+    for pair in ((0.75, 0.9), (1.0, 1.0), (0.5, 0.1), (0.0, 0.0)):
+        said, right, mean = f"f1{pair}", f1(*pair), sum(pair) / 2
         try:
-            got = answer(precision, recall)
-        except Exception as error:
-            return f"f1({precision}, {recall}) fails with {type(error).__name__}: {error}."
-        expected = 2 * precision * recall / (precision + recall)
-        if is_number(got) and not math.isclose(got, expected, abs_tol=1e-6):
-            mean = math.isclose(got, (precision + recall) / 2)
-            reason = "That is the plain mean; F1 is the harmonic one." if mean else ""
-            return f"f1({precision}, {recall}) is {got:.3f}, not {expected:.3f}. {reason}".strip()
-        if not is_number(got):
-            return f"f1({precision}, {recall}) gives {got!r}, which is no number."
-    try:
-        of_zeros = answer(0.0, 0.0)
-    except ZeroDivisionError:
-        return "f1(0, 0) divides by zero: say what it shall be when both are 0."
-    except Exception as error:
-        return f"f1(0, 0) fails with {type(error).__name__}: {error}."
-    if not is_number(of_zeros) or of_zeros != 0:
-        return f"f1(0, 0) is {of_zeros!r}; a class that is never found has an F1 of 0."
-    return None
+            value = number(call(answer, *pair, said=said), said)
+        except AnswerError as wrong:
+            divides = any(sign in str(wrong) for sign in ("ZeroDivision", "nan"))
+            yield {"f1(0, 0) divides by zero: say what it shall be when both are 0.": divides}
+            raise
+        why = " That is the plain mean; F1 is the harmonic one." if value == mean else ""
+        yield {f"{said} is {value:.3g}, not {right:.3g}.{why}": not is_close(value, right, 1e-6)}
 
 
-# Confidences, whether right, the wanted accuracy, the lowest threshold. Of the first answers, 67%
-# are right from 0.3 on, 80% from 0.5, 75% from 0.7 and 100% from 0.9: up, down and up again.
-_ANSWERS = (np.array([0.3, 0.95, 0.5, 0.9, 0.7, 0.99]), np.array([0, 1, 1, 1, 0, 1], bool))
-_THRESHOLDS = (
-    (*_ANSWERS, 0.95, 0.9),
-    (*_ANSWERS, 0.6, 0.3),
-    (*_ANSWERS, 0.8, 0.5),
-    (np.array([0.4, 0.8]), np.array([False, False]), 0.5, None),
-)
-
-
-def _threshold(answer):
-    if not callable(answer):
-        return "Give a function of three things: confidences, right, wanted."
-    for confidences, right, wanted, expected in _THRESHOLDS:
-        call = f"threshold({confidences.tolist()}, {right.tolist()}, {wanted})"
-        try:
-            got = answer(confidences.copy(), right.copy(), wanted)
-        except Exception as error:
-            return f"{call} fails with {type(error).__name__}: {error}."
-        if wrong := _threshold_is_wrong(got, confidences, right, wanted, expected):
-            return f"{call} gives {got!r}. {wrong}"
-    return None
-
-
-def _threshold_is_wrong(got, confidences, right, wanted, expected):
-    if expected is None:
-        return None if got is None else "No threshold reaches this: return None."
-    if got is None:
-        return (
-            f"There is one: of the answers from {expected} on, "
-            f"{right[confidences >= expected].mean():.0%} are right. Do you divide by the answers "
-            "that are kept, or by all photographs?"
-        )
-    if not is_number(got):
-        return "That is no number."
-    if math.isclose(got, expected):
-        return None
-    answered = confidences >= got
-    if not answered.any():
-        return "With it nothing is answered at all."
-    if right[answered].mean() < wanted:
-        return (
-            f"From there on only {right[answered].sum()} of {answered.sum()} answers are right, "
-            f"{right[answered].mean():.0%}."
-        )
-    if got > expected:
-        return (
-            f"It is high enough, but a lower one is too: from {expected} on "
-            f"{right[confidences >= expected].mean():.0%} are right. Accuracy can fall and rise "
-            "again, so try every confidence."
-        )
-    return "Take one of the confidences: from the lowest that is kept on."
-
-
-EXERCISES = {
-    "06-recall": Exercise(
-        _recall,
-        praise="18 of the 24 that it named are right, and it found 18 of the 20.",
-        hints=(
-            "Precision divides by the pictures called cockatoo, recall by the true cockatoos.",
-            "Both have 18 above the line.",
-        ),
-        solution="precision = 18 / 24 = 0.75, recall = 18 / 20 = 0.90.",
-    ),
-    "06-overfit": Exercise(
-        _overfit,
-        praise="After epoch 4 the validation loss rises: from there on it learns by heart.",
-        hints=("The training loss doesn't decide.", "Which validation loss is the smallest?"),
-        solution="Epoch 4, with 0.55.",
-    ),
-    "06-f1": Exercise(
-        _f1,
-        praise="The harmonic mean is high only if both numbers are high.",
-        hints=(
-            "F1 = 2 · precision · recall / (precision + recall).",
-            "If precision + recall is 0, return 0.",
-        ),
-        solution="def f1(precision, recall):\n"
-        "    total = precision + recall\n"
-        "    return 2 * precision * recall / total if total else 0.0",
-    ),
-    "06-threshold": Exercise(
-        _threshold,
-        praise="The lowest threshold keeps the most answers.",
-        hints=(
-            "Only the confidences themselves matter as thresholds: between two of them nothing "
-            "changes.",
-            "For one threshold t: answered = confidences >= t, and the accuracy is "
-            "right[answered].mean().",
-            "Go through np.sort(confidences), and return the first that is good enough.",
-        ),
-        solution="""\
 def threshold(confidences, right, wanted):
     for t in np.sort(confidences):
         if right[confidences >= t].mean() >= wanted:
             return t
-    return None""",
-    ),
-    "06-repair": Exercise(
-        _evaluation_code.what_is_wrong,
-        praise="All five are mended. None of them stopped the code, or looked wrong.",
-        hints=(
-            "There are five mistakes, about one for each thing that is returned. Read what each "
-            "line is given, not only what it does.",
-            "Which photographs are judged? is_validation isn't used anywhere.",
-            "help(confusion_matrix) tells the order of its arguments.",
-            "Does a rare class count as much as a frequent one in the mean recall? And a bin with "
-            "one photograph as much as a full one in the calibration error?",
+    return None
+
+
+# Of these answers, 67% are right from 0.3 on, 80% from 0.5, 75% from 0.7 and 100% from 0.9: up,
+# down and up again.
+CONFIDENCES = np.array([0.3, 0.95, 0.5, 0.9, 0.7, 0.99])
+RIGHT = np.array([0, 1, 1, 1, 0, 1], bool)
+
+
+def check_threshold(answer):
+    for confidences, right, wanted in (
+        (CONFIDENCES, RIGHT, 0.95),
+        (CONFIDENCES, RIGHT, 0.6),
+        (CONFIDENCES, RIGHT, 0.8),
+        (np.array([0.4, 0.8]), np.array([False, False]), 0.5),
+    ):
+        said = f"threshold({confidences.tolist()}, {right.tolist()}, {wanted})"
+        got = call(answer, confidences.copy(), right.copy(), wanted, said=said)
+        case = f"{said} gives {got!r}. "
+        yield in_case(case, check_one_threshold(got, confidences, right, wanted))
+
+
+def check_one_threshold(got, confidences, right, wanted):
+    lowest = threshold(confidences, right, wanted)
+    if got is None and lowest is None:
+        return
+    yield {"No threshold reaches this: return None.": lowest is None}
+    share = f"from {lowest} on {right[confidences >= lowest].mean():.0%} are right"
+    yield {
+        f"There is one: of the answers {share}. Do you divide by the answers that are kept, or by "
+        f"all photographs?": got is None
+    }
+    value = number(got, "It")
+    if is_close(value, lowest, 1e-6):
+        return
+    kept = right[confidences >= value]
+    yield {"With it nothing is answered at all.": not len(kept)}
+    yield {
+        f"From there on only {kept.sum()} of {len(kept)} answers are right, "
+        f"{kept.mean():.0%}.": kept.mean() < wanted,
+        f"It is high enough, but a lower one is too: {share}. Accuracy can fall and rise again, so "
+        f"try every confidence.": value > lowest,
+        "Take one of the confidences: from the lowest that is kept on.": True,
+    }
+
+
+def judge(logits, labels, is_validation):
+    """Judge a network by the photographs that it was not trained on."""
+    logits, labels = logits[is_validation], labels[is_validation]  # 1. not the training part
+    predicted = logits.argmax(axis=1)
+    right = predicted == labels
+    matrix = confusion_matrix(labels, predicted)  # 2. scikit-learn takes the true classes first
+    confidences = softmax(logits, axis=1).max(axis=1)  # 3. one softmax; two make all alike
+    rows = calibration.reliability(confidences, right)
+    return {
+        "accuracy": right.mean(),
+        "matrix": matrix,
+        # 4. The mean of the classes' recalls (macro), not the share of all photographs (micro).
+        "mean recall": (matrix.diagonal() / matrix.sum(axis=1)).mean(),
+        "confidences": confidences,
+        "calibration error": np.average(
+            [abs(row.accuracy - row.confidence) for row in rows],
+            weights=[row.count for row in rows],  # 5. each bin counts by its photographs
         ),
-        solution=_evaluation_code.solution(),
-    ),
+    }
+
+
+def made_up_answers():
+    """Logits, labels and which photographs are for validation; of those for training, the network
+    knows every one. The classes differ in size and in how hard they are."""
+    rng = np.random.default_rng(7)
+    labels = np.repeat([0, 1, 2], [40, 24, 16])
+    is_validation = np.arange(len(labels)) % 4 > 0
+    hardness = np.array([0.7, 1.3, 2.2])[labels] * is_validation
+    logits = 2.5 * np.eye(3)[labels] + rng.normal(size=(len(labels), 3)) * hardness[:, None]
+    return logits, labels, is_validation
+
+
+def check_judge(answer):
+    logits, labels, chosen = made_up_answers()
+    given = logits.copy(), labels.copy(), chosen.copy()
+    got = call(answer, *given, said="judge(logits, labels, is_validation)")
+    right, of_all, of_training = (
+        judge(logits, labels, part) for part in (chosen, chosen | True, ~chosen)
+    )
+    is_whole = isinstance(got, dict) and all(got.get(key) is not None for key in right)
+    yield {f"The function must still return a dict with all of: {', '.join(right)}.": not is_whole}
+    known = known_mistakes(right, logits[chosen], labels[chosen])
+    for key, wanted in right.items():
+        if is_same(got[key], wanted):
+            continue
+        mistakes = {
+            "this judges the photographs of the training part as well. The network has seen their "
+            "answers, so it looks better than it is. Judge those of is_validation "
+            "alone.": of_all[key],
+            "this judges the photographs of the training part alone, and the network has seen "
+            "their answers. Which value of is_validation do the others have?": of_training[key],
+            **known[key],
+        }
+        yield {f"{key}: {why}": is_same(got[key], wrong) for why, wrong in mistakes.items()}
+        why = "this isn't it yet. Say in words what it must be, then read the line again."
+        yield {f"{key}: {why}": True}
+
+
+def known_mistakes(right, logits, labels):
+    """For each key of ``judge``'s result: what to say of a mistake, and what wrong code gives."""
+    matrix, confidences = right["matrix"], right["confidences"]
+    rows = calibration.reliability(confidences, logits.argmax(axis=1) == labels)
+    gaps = np.array([row.accuracy - row.confidence for row in rows])
+    signed = abs(np.average(gaps, weights=[row.count for row in rows]))
+    return {
+        "accuracy": {"this is the share of the wrong answers.": 1 - right["accuracy"]},
+        "matrix": {
+            "rows and columns are exchanged. Its rows must be the true classes: which of the two "
+            "does confusion_matrix take first?": matrix.T,
+        },
+        "mean recall": {
+            "this is the accuracy again: each photograph counts the same, so a large class hides "
+            "a small one (the micro average). Compute the recall of each class first, then their "
+            "mean (the macro average).": right["accuracy"],
+            "this divides by the columns, which gives precision.": (
+                matrix.diagonal() / matrix.sum(axis=0)
+            ).mean(),
+        },
+        "confidences": {
+            "this applies the softmax twice. The second one presses all probabilities towards the "
+            "same value, though the predictions stay as they "
+            "were.": softmax(softmax(logits, axis=1), axis=1).max(axis=1),
+            "these are logits. Which function makes probabilities of them?": logits.max(axis=1),
+        },
+        "calibration error": {
+            "this gives a bin with one photograph the same weight as a bin with many. Weight each "
+            "gap by the photographs in its bin.": abs(gaps).mean(),
+            "here gaps above and below cancel. Take the absolute value of each gap.": signed,
+            "this is the largest gap. Take the mean, weighted by photos.": abs(gaps).max(),
+        },
+    }
+
+
+def is_same(got, wanted):
+    try:
+        got = np.asarray(got, float)
+    except (TypeError, ValueError):
+        return False
+    return got.shape == np.shape(wanted) and np.allclose(got, wanted, rtol=0, atol=1e-5)
+
+
+CHECKS = {
+    "06-recall": check_recall,
+    "06-f1": check_f1,
+    "06-threshold": check_threshold,
+    "06-repair": check_judge,
+}
+SOLUTIONS = {
+    "06-f1": f1,
+    "06-threshold": threshold,
+    "06-repair": judge,
 }

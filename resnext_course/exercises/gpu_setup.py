@@ -1,230 +1,170 @@
 """The exercises of notebook 01."""
 
+import math
 import statistics
+import time
 
 import numpy as np
 import tensorflow as tf
 
-from resnext_course.exercises._exercise import Exercise, is_number
-from resnext_course.exercises._slow_device import LAUNCH, TYPICAL, SlowDevice
+from .checking import call, is_close, letters, number
 
-_ORDER_RULES = (
-    (
-        "E",
-        "D",
-        "resnext_helpers chooses how TensorFlow starts, so E must come before its import, D",
-    ),
-    ("D", "B", "B uses tf, and only D imports it"),
-    ("B", "C", "C uses the list gpus, and only B makes it"),
-    ("C", "A", "A is the first computation, and devices can only be chosen (C) before it"),
-)
+ORDER = {  # which letter must come before which, and why
+    "ED": "resnext_helpers chooses how TensorFlow starts, so E must come before its import, D.",
+    "DB": "B uses tf, and only D imports it.",
+    "BC": "C uses the list gpus, and only B makes it.",
+    "CA": "A is the first computation, and devices can only be chosen (C) before it.",
+}
 
 
-def _wrong_order(answer):
-    text = "".join(map(str, answer)) if isinstance(answer, str | list | tuple) else ""
-    letters = [letter for letter in text.upper() if letter not in " ,;->"]
-    if sorted(letters) != list("ABCDE"):
-        return 'Write each of the letters A to E once, in your order, such as "ABCDE".'
-    for first, second, why in _ORDER_RULES:
-        if letters.index(first) > letters.index(second):
-            return f"{why}."
-    return None
+def check_order(answer):
+    order = letters(answer)
+    is_whole = sorted(order) == list("ABCDE")
+    yield {'Write each of the letters A to E once, in your order, such as "ABCDE".': not is_whole}
+    yield {why: order.index(pair[0]) > order.index(pair[1]) for pair, why in ORDER.items()}
 
 
-def _wrong_minutes(answer):
-    if not is_number(answer):
-        return "The answer is one number: minutes."
-    for mistake, why in (
-        (720, "These are seconds: divide by 60"),
-        (0.2, "These are hours: the question asks for minutes"),
-        (1.2, "This is one epoch, and there are 10"),
-        (432, "More photographs a second must take less time: divide by the speed"),
-    ):
-        if 0.99 * mistake <= answer <= 1.01 * mistake:
-            return f"{why}."
-    if not 11.9 <= answer <= 12.1:
-        return "Count all photographs that training reads, then divide by the speed."
-    return None
+BATCHES = {
+    53: "Weights, gradients and Adam's numbers need their memory first: subtract it.",
+    56: "The 400 MB are used up, so there is less left for photographs, not more.",
+    14: "The 400 MB are needed once, not for each photograph.",
+    51: "51 photographs need 400 + 51 × 150 = 8050 MB, which is too much: round down.",
+    50: "A batch holds whole photographs: round down.",
+    32: "32 photographs fit, but a few more fit too: how many at most?",
+    48: "48 photographs fit, but a few more fit too: how many at most?",
+}
 
 
-def _wrong_batch(answer):
+def check_batch(answer):
     """(8000 - 400) // 150"""
-    if not is_number(answer):
-        return "The answer is one number: photographs."
-    for mistake, why in (
-        (8000 / 150, "Weights, gradients and Adam's numbers need their memory first: subtract it"),
-        (8400 / 150, "The 400 MB are used up, so there is less left for photographs, not more"),
-        (8000 / 550, "The 400 MB are needed once, not for each photograph"),
-        (51, "51 photographs need 400 + 51 × 150 = 8050 MB, which is too much: round down"),
-    ):
-        if int(mistake) <= answer <= mistake + 0.01:
-            return f"{why}."
-    if answer == 50:
-        return None
-    if 50 < answer < 51:
-        return "A batch holds whole photographs: round down."
-    if answer in (32, 48):
-        return f"{answer} photographs fit, but a few more fit too: how many at most?"
-    return "How much memory is left for photographs? And how many times 150 MB is that?"
+    photographs = number(answer)
+    otherwise = "How much memory is left for photographs? And how many times 150 MB is that?"
+    yield {BATCHES.get(math.floor(photographs), otherwise): photographs != 50}
 
 
-def _wrong_timer(answer):
-    """Try a learner's ``seconds_a_run(work, clock)`` on a device whose times are known."""
-    if not callable(answer):
-        return "The answer is the function itself: answer = seconds_a_run, without brackets."
-    device = SlowDevice()
-    try:
-        result = answer(device.work, device.clock)
-        seconds = float(result) if is_number(result) else None
-    except Exception as error:
-        return f"Called with work and clock, it raised {type(error).__name__}: {error}"
-    if seconds is None:
-        return f"It should return one number, the seconds, and it returned {result!r}."
-    if not device.durations:
-        return "It never runs the work: call work()."
-    if device.times_read < 2:
-        return "Read the clock before and after a run: call clock() twice."
-    return _wrong_seconds(seconds, device.durations)
+def seconds_a_run(work, clock=time.perf_counter):
+    seconds = []
+    for _ in range(20):
+        start = clock()
+        float(work())
+        seconds.append(clock() - start)
+    return statistics.median(seconds[3:])
 
 
-def _wrong_seconds(seconds, durations):
-    if seconds < 0:
-        return "It returns less than 0: subtract the start from the end."
-    if seconds <= 2 * LAUNCH:
-        return (
-            f"It says {seconds:g} seconds. That is only the start of a run: wait for the result, "
-            f"with float(work()), and read the clock after that."
-        )
-    if len(durations) == 1:
-        return "It runs the work once, and the first run is the slowest: warm up, and repeat."
-    if len(durations) < 6:
-        return f"It runs the work {len(durations)} times: repeat it more often."
-    if 0.9 * TYPICAL <= seconds <= 1.1 * TYPICAL:
-        return None
-    case = f"It says {seconds:.3g} seconds, and a usual run takes {TYPICAL:g}"
-    if _is_close(seconds, 1000 * TYPICAL):
-        return f"{case}: these are milliseconds."
+class SlowDevice:
+    """Plays a device and its clock, so that nobody waits when a timing function is checked.
+
+    Like a GPU, it computes while Python goes on; only who asks for a result waits. Its first three
+    runs are slow, and every seventh is disturbed.
+    """
+
+    USUAL, LAUNCH = 0.02, 0.0001  # seconds of a run, and until Python goes on
+
+    def __init__(self):
+        self.durations = []  # seconds of all runs up to now
+        self.times_read = 0  # of the clock
+        self.now = self.ready = 0.0
+
+    def clock(self):
+        self.times_read += 1
+        return self.now
+
+    def work(self):
+        """Start a run; its result, a number, is ready later."""
+        run = len(self.durations) + 1
+        usual = self.USUAL if run % 7 else 10 * self.USUAL
+        self.durations.append({1: 5.0, 2: 2.0, 3: 1.0}.get(run, usual))
+        self.now += self.LAUNCH
+        self.ready = max(self.now, self.ready) + self.durations[-1]
+        return SlowResult(self, self.ready)
+
+
+class SlowResult:
+    """The number 0; every way to read it waits until it is ready."""
+
+    def __init__(self, device, ready):
+        self.device, self.ready = device, ready
+
+    def numpy(self):
+        self.device.now = max(self.device.now, self.ready)
+        return np.float32(0)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.numpy(), dtype)
+
+    def __float__(self):
+        return float(self.numpy())
+
+    def __int__(self):
+        return int(self.numpy())
+
+
+def check_timer(answer):
+    """Try ``answer(work, clock)`` on a device whose times are known."""
+    device, said = SlowDevice(), "seconds_a_run(work, clock)"
+    seconds = number(call(answer, device.work, device.clock, said=said), said)
+    durations, usual = device.durations, SlowDevice.USUAL
+    runs = len(durations)
+    yield {
+        "It never runs the work: call work().": not runs,
+        "Read the clock before and after a run: call clock() twice.": device.times_read < 2,
+        "It returns less than 0: subtract the start from the end.": seconds < 0,
+        f"It says {seconds:g} seconds. That is only the start of a run: wait for the result, with "
+        f"float(work()), and read the clock after that.": seconds <= 2 * SlowDevice.LAUNCH,
+        "It runs the work once, and the first run is the slowest: warm up, and repeat.": runs == 1,
+        f"It runs the work {runs} times: repeat it more often.": runs < 6,
+    }
+    if is_close(seconds, usual, within=0.1):
+        return
+
+    def is_one_of(wanted):
+        return any(is_close(seconds, one, within=0.02) for one in wanted)
+
+    case = f"It says {seconds:.3g} seconds, and a usual run takes {usual:g}"
     # The answer may have counted all runs, or left out a few as its warm-up.
-    counted = [durations[warm_up:] for warm_up in range(6) if durations[warm_up:]]
-    if any(_is_close(seconds, statistics.mean(runs)) for runs in counted[:3]):
-        return f"{case}: the slow first runs are in your mean. Warm up before you read the clock."
-    if any(_is_close(seconds, sum(runs)) for runs in counted):
-        return f"{case}: that is the time of all runs together."
-    if any(_is_close(seconds, slow) for slow in durations[:3]):
-        return f"{case}: that is a slow first run. Warm up with a few runs that you don't count."
-    if seconds <= 11 * TYPICAL:
-        return f"{case}: disturbed runs are in it. Time each run by itself, and take the median."
-    return f"{case}. Read the clock just before and just after each run."
+    counted, is_disturbed = [durations[i:] for i in range(min(6, runs))], seconds <= 11 * usual
+    yield {
+        f"{case}: these are milliseconds.": is_one_of([1000 * usual]),
+        f"{case}: the slow first runs are in your mean. Warm up before you read the "
+        f"clock.": is_one_of(map(statistics.mean, counted[:3])),
+        f"{case}: that is the time of all runs together.": is_one_of(map(sum, counted)),
+        f"{case}: that is a slow first run. Warm up with a few runs that you don't "
+        f"count.": is_one_of(durations[:3]),
+        f"{case}: disturbed runs are in it. Time each run by itself, and take the "
+        f"median.": is_disturbed,
+        f"{case}. Read the clock just before and just after each run.": True,
+    }
 
 
-def _is_close(seconds, wanted):
-    return abs(seconds - wanted) <= 0.02 * wanted
+def through_float16(gradient, scale):
+    small = tf.cast(gradient * scale, tf.float16)
+    return tf.cast(small, tf.float32) / scale
 
 
-def _wrong_round_trip(answer):
-    if not callable(answer):
-        return "The answer is the function itself: exercises.check(..., answer) without brackets."
+def check_loss_scale(answer):
     for gradient, scale in ((1e-8, 1024.0), (3e-8, 8192.0)):
-        try:
-            result = answer(tf.constant(gradient), scale)
-        except Exception as error:
-            return f"Called with ({gradient}, {scale}), it raised {type(error).__name__}: {error}"
-        if result is None:
-            return "It returns nothing: end it with return."
-        wrong = _wrong_gradient(np.asarray(result), gradient, scale)
-        if wrong:
-            return wrong
-    return None
-
-
-def _wrong_gradient(result, gradient, scale):
-    if result.shape != () or not np.issubdtype(result.dtype, np.number):
-        return f"It should return one number, and it returned {result!r}."
-    if result.dtype == np.float16:
-        return "It returns float16: cast to float32 first, then divide."
-    value = float(result)
-    if value == 0:
-        return (
+        said = f"through_float16({gradient}, {scale:g})"
+        result = call(answer, tf.constant(gradient), scale, said=said)
+        value, is_float16 = number(result, said), np.asarray(result).dtype == np.float16
+        is_exact, is_large = value == np.float32(gradient), is_close(value, gradient * scale, 0.01)
+        is_right = is_close(value, gradient, 0.01)
+        yield {
+            "It returns float16: cast to float32 first, then divide.": is_float16,
             f"{gradient} came back as 0: multiply while it is still float32, and divide when it is "
-            f"float32 again."
-        )
-    if value == float(np.float32(gradient)):
-        return "The value came back exactly, so it never was float16: cast it on the way."
-    if np.isclose(value, gradient * scale, rtol=0.01):
-        return "It comes back too large: divide by the scale at the end."
-    if not np.isclose(value, gradient, rtol=0.01):
-        return f"{gradient} came back as {value:.3g}; it should be nearly the same."
-    return None
+            f"float32 again.": value == 0,
+            "The value came back exactly, so it never was float16: cast it on the way.": is_exact,
+            "It comes back too large: divide by the scale at the end.": is_large,
+            f"{gradient} came back as {value:.3g}; it should be nearly the same.": not is_right,
+        }
 
 
-EXERCISES = {
-    "01-order": Exercise(
-        what_is_wrong=_wrong_order,
-        praise="Start-up settings, then the import, then the choice of devices, then computing.",
-        hints=(
-            "Which line is the first that computes something?",
-            "Importing resnext_helpers sets environment variables. Who reads them, and when?",
-            "It ends with C, A.",
-        ),
-        solution=(
-            '"EDBCA": resnext_helpers sets the start-up values (E) that TensorFlow reads at its '
-            "import (D).\nThe GPUs are listed (B) and chosen (C). The first computation (A) comes "
-            "last, for it starts the devices."
-        ),
-    ),
-    "01-minutes": Exercise(
-        what_is_wrong=_wrong_minutes,
-        praise="12 minutes: worth planning a short break, and worth a smaller trial first.",
-        hints=(
-            "In one epoch, training reads every photograph once.",
-            "Photographs in all epochs, divided by photographs in a second, are seconds.",
-        ),
-        solution="432 photographs × 10 epochs / 6 photographs a second = 720 s = 12 minutes.",
-    ),
-    "01-batch": Exercise(
-        what_is_wrong=_wrong_batch,
-        praise="In 16 bits, a photograph needs about half as much, so nearly twice as many fit.",
-        hints=(
-            "The 400 MB are there whatever the batch is. What is left of 8000 MB?",
-            "Divide what is left by 150 MB, and round down.",
-        ),
-        solution=(
-            "(8000 - 400) / 150 = 50.7, so 50 photographs.\n"
-            "The 400 MB: 25 million weights of 4 bytes are 100 MB. Their gradients need as much, "
-            "and Adam\nremembers two more numbers for each weight."
-        ),
-    ),
-    "01-timer": Exercise(
-        what_is_wrong=_wrong_timer,
-        praise="It warms up, waits for each result, and a few disturbed runs don't matter.",
-        hints=(
-            "Three rules make a measurement honest. Which of them does the function keep?",
-            "float(work()) waits for the result. Read the clock after it.",
-            "Collect the seconds of each run in a list; its first three are the warm-up.",
-        ),
-        solution=(
-            "It broke all three rules: no warm-up, no waiting, a mean instead of a median.\n"
-            "import statistics\n\n\n"
-            "def seconds_a_run(work, clock=time.perf_counter):\n"
-            "    seconds = []\n"
-            "    for _ in range(20):\n"
-            "        start = clock()\n"
-            "        float(work())\n"
-            "        seconds.append(clock() - start)\n"
-            "    return statistics.median(seconds[3:])"
-        ),
-    ),
-    "01-loss-scale": Exercise(
-        what_is_wrong=_wrong_round_trip,
-        praise="The small gradient survived its trip through float16.",
-        hints=(
-            "float16 can't hold 1e-8, but it can hold 1e-8 × 1024.",
-            "Four steps: multiply, cast to tf.float16, cast to tf.float32, divide.",
-        ),
-        solution=(
-            "def through_float16(gradient, scale):\n"
-            "    small = tf.cast(gradient * scale, tf.float16)\n"
-            "    return tf.cast(small, tf.float32) / scale"
-        ),
-    ),
+CHECKS = {
+    "01-order": check_order,
+    "01-batch": check_batch,
+    "01-timer": check_timer,
+    "01-loss-scale": check_loss_scale,
+}
+SOLUTIONS = {
+    "01-timer": seconds_a_run,
+    "01-loss-scale": through_float16,
 }

@@ -1,111 +1,226 @@
 """The exercises of notebook 05."""
 
+import warnings
+
 import keras
+import numpy as np
+from scipy.special import softmax
 
-from resnext_course.exercises._classifier_exercise import COMPILE
-from resnext_course.exercises._exercise import Exercise, is_number
-from resnext_course.exercises._stack_exercises import COST, STACK
-from resnext_helpers import counting
+from resnext_helpers import models
+from resnext_helpers.counting import trainable_parameters
 
-RESNET50_PARAMETERS = 25_557_032  # trainable, 1000 classes
-
-
-def _blocks(answer):
-    if not is_number(answer):
-        return f"{answer!r} is no number: count the calls of block()."
-    if answer == 5:
-        return "You counted the loop. Is there a block before the loop?"
-    if answer != 6:
-        return "One call of block() before the loop, and range(blocks) gives one call each time."
-    return None
+from .checking import AnswerError, call, in_case, is_close, number, number_list
 
 
-def _depth(answer):
-    if not isinstance(answer, list | tuple) or len(answer) != 4 or not all(map(is_number, answer)):
-        return "Write the four numbers of blocks as a list, such as [1, 2, 3, 4]."
-    if list(answer) == [2, 3, 5, 2]:
-        return "These are the loops of the article; each stack has one block more, before its loop."
-    layers = 1 + 3 * sum(answer) + 1
-    if layers != 50:
-        return f"1 + 3 × {sum(answer)} + 1 = {layers} layers with weights, and it should be 50."
-    if list(answer) != [3, 4, 6, 3]:
-        return "The sum is right, but the paper's Table 1 shares the blocks differently."
-    return None
+def check_depth(answer):
+    blocks = number_list(answer)
+    layers, is_paper = 1 + 3 * sum(blocks) + 1, blocks == [3, 4, 6, 3]
+    sums = f"1 + 3 × {sum(blocks)} + 1 = {layers} layers with weights"
+    yield {
+        "Write the four numbers of blocks as a list, such as [1, 2, 3, 4].": len(blocks) != 4,
+        "These are the loops of the article; each stack has one block more, before its "
+        "loop.": blocks == [2, 3, 5, 2],
+        f"{sums}, and it should be 50.": layers != 50,
+        "The sum is right, but the paper's Table 1 shares the blocks differently.": not is_paper,
+    }
 
 
-def _resnet(answer):
-    if not isinstance(answer, keras.Model):
-        return f"{type(answer).__name__} is no Keras model: give what resnext50(...) returns."
-    if answer.output_shape[-1] != 1000:
-        return f"It has {answer.output_shape[-1]} classes; 1000 were asked for."
-    if answer.input_shape[1:] != (224, 224, 3):
-        return f"Its pictures have the shape {answer.input_shape[1:]}, not (224, 224, 3)."
-    parameters = counting.trainable_parameters(answer)
-    if parameters != RESNET50_PARAMETERS:
-        return (
-            f"It has {parameters:,} parameters; ResNet-50 has {RESNET50_PARAMETERS:,}. "
-            f"How many groups has an ordinary convolution, and how wide is its first stack?"
-        )
-    return None
+def check_resnet(answer):
+    is_model, kind = isinstance(answer, keras.Model), type(answer).__name__
+    yield {f"{kind} is no Keras model: give what resnext50(...) returns.": not is_model}
+    classes, pictures = answer.output_shape[-1], answer.input_shape[1:]
+    parameters, wanted = trainable_parameters(answer), 25_557_032  # ResNet-50's, 1000 classes
+    yield {
+        f"It has {classes} classes; 1000 were asked for.": classes != 1000,
+        f"Its pictures have the shape {pictures}, not (224, 224, 3).": pictures != (224, 224, 3),
+        f"It has {parameters:,} parameters; ResNet-50 has {wanted:,}. How many groups has an "
+        f"ordinary convolution, and how wide is its first stack?": parameters != wanted,
+    }
 
 
-def _field(answer):
-    if not is_number(answer):
-        return f"{answer!r} is no number: how many pixels wide is the square?"
-    if answer == 427:
-        return "427 is with the stride in the 3×3, where the 3×3 still makes the shorter steps."
-    if answer == 493:
-        return "Almost: you moved the stem's strides too. Its two windows stay as they are."
-    if answer != 483:
-        return (
-            "With the stride in the 1×1 before it, each stack's first 3×3 makes the longer steps "
-            "already: 8, 16 and 32 pixels instead of 4, 8 and 16. How much does this add?"
-        )
-    return None
+STACKS = {  # arguments of ``stack_macs``; in the first, every slip below has a result of its own
+    "a stack of 5 blocks": (5, 96, 160, 64, 8, 28, 2),
+    "ResNeXt-50's stack 2": (4, 256, 512, 256, 32, 56, 2),
+    "ResNeXt-50's stack 1": (3, 64, 256, 128, 32, 56, 1),
+    "ResNet-50's stack 4": (3, 1024, 2048, 512, 1, 14, 2),
+}
 
 
-EXERCISES = {
-    "05-blocks": Exercise(
-        _blocks,
-        praise="One block with a projection and five without: the third stack's 6 blocks.",
-        hints=(
-            "Read the code of stack() line by line: where is block() called?",
-            "Once before the loop, and once for each i in range(5).",
-        ),
-        solution="1 + 5 = 6. So the article's blocks of 2, 3, 5, 2 are the paper's 3, 4, 6, 3.",
-    ),
-    "05-depth": Exercise(
-        _depth,
-        praise="1 + 3 × (3 + 4 + 6 + 3) + 1 = 50.",
-        hints=(
-            "Each block has three convolutions on its main path: 1×1, 3×3, 1×1.",
-            "1 + 3 × (sum of the blocks) + 1 = 50, so the sum is 16.",
-        ),
-        solution="[3, 4, 6, 3]: 1 (stem) + 3 × 16 (blocks) + 1 (dense) = 50. The projections "
-        "of the shortcuts are not counted.",
-    ),
-    "05-resnet": Exercise(
-        _resnet,
-        praise="ResNet is ResNeXt with a cardinality of 1.",
-        hints=(
-            "An ordinary convolution is a grouped convolution with one group.",
-            "ResNet-50's first stack is 64 channels wide inside its blocks.",
-        ),
-        solution="resnext50((224, 224, 3), 1000, groups=1, width_per_group=64): "
-        "25,557,032 parameters. One builder makes both networks.",
-    ),
-    "05-field": Exercise(
-        _field,
-        praise="56 pixels more, for the same cost in 3×3 convolutions.",
-        hints=(
-            "Only the three 3×3 windows with stride 2 change. By how many pixels do they widen "
-            "what is seen, and by how many would they with a step twice as long?",
-            "Each widens it by 2 steps. The steps were 4, 8, 16; now they are 8, 16, 32.",
-        ),
-        solution="427 + 2 × (8 - 4) + 2 × (16 - 8) + 2 × (32 - 16) = 483. The 1×1 in front of "
-        "each of these 3×3 has halved the map already.",
-    ),
-    "05-cost": COST,
-    "05-stack": STACK,
-    "05-compile": COMPILE,
+def stack_macs(number_of_blocks, in_channels, channels, width, groups, size, strides):
+    def convolution(inputs, outputs, kernel_size, output_size, groups=1):
+        return kernel_size**2 * (inputs // groups) * outputs * output_size**2
+
+    small = size // strides
+    total = convolution(in_channels, channels, 1, small)  # the projection
+    for _ in range(number_of_blocks):
+        total += convolution(in_channels, width, 1, size)
+        total += convolution(width, width, 3, small, groups)
+        total += convolution(width, channels, 1, small)
+        in_channels, size = channels, small  # what the next block gets
+    return total
+
+
+def check_cost(answer):
+    for name, stack in STACKS.items():
+        said = f"stack_macs{stack}"
+        value, right = number(call(answer, *stack, said=said), said), stack_macs(*stack)
+        slip = slips(*stack).get(value, "Add up the convolutions one by one.")
+        yield {f"For {name} it gives {value:,}, and {right:,} is right. {slip}": value != right}
+
+
+def slips(n, inner, outer, width, groups, size, strides):
+    """Each likely mistake: its result, and what to say of it."""
+    small = size // strides
+    right = stack_macs(n, inner, outer, width, groups, size, strides)
+    one_block = stack_macs(1, inner, outer, width, groups, size, strides)
+    return {
+        right - inner * outer * small**2: "The first block's shortcut has a 1×1 convolution too, "
+        "the projection.",
+        right + (n - 1) * outer**2 * small**2: "Only the first block's shortcut has a projection; "
+        "the others' is the identity.",
+        stack_macs(n, inner, outer, width, 1, size, strides): "A filter of the 3×3 sees only the "
+        "channels of its group: width / groups.",
+        stack_macs(n, inner, outer, width, groups, small, 1): "The stride is in the 3×3, so the "
+        "first block's first 1×1 still works on the large map.",
+        stack_macs(n, inner, outer, width, groups, size, 1): "The map gets smaller: behind the "
+        "first 3×3 its side is size // strides.",
+        n * one_block: "Only the first block gets in_channels and the large map; the next ones get "
+        "what the block before them gives.",
+        one_block: "That is one block. How many are there?",
+        stack_macs(n, inner, outer, width, groups, 1, 1): "Those are the weights. Each is used "
+        "once at every position of the output's map.",
+        2 * right: "A multiply-add counts as one, not as two.",
+    }
+
+
+def my_stack(x, number_of_blocks, *, channels, width, groups, strides, name):
+    form = {"channels": channels, "width": width, "groups": groups}
+    for i in range(number_of_blocks):  # as many as asked for: none before the loop
+        strides_here = strides if i == 0 else 1  # the map is halved once
+        x = models.block(x, **form, strides=strides_here, name=f"{name}_{i}")
+    return x
+
+
+def check_stack(answer):
+    for number_of_blocks, strides in ((3, 2), (2, 1)):
+        asked = f"Asked for {number_of_blocks} blocks with strides={strides}: "
+        yield in_case(asked, check_one_stack(answer, number_of_blocks, strides))
+
+
+def check_one_stack(answer, number_of_blocks, strides):
+    inputs = keras.Input((32, 32, 8))
+
+    def build(stack):
+        form = {"channels": 32, "width": 16, "groups": 4, "strides": strides}
+        outputs = call(stack, inputs, number_of_blocks, said="it", **form, name="try")
+        return None if outputs is None else keras.Model(inputs, outputs)
+
+    try:
+        model = build(answer)
+    except ValueError as error:
+        yield {
+            "two blocks have the same name: use the block's number in it, as {name}_{i}.": "unique"
+            in str(error),
+        }
+        raise
+    yield {"it returns None: the last line should be return x.": model is None}
+    spatial = [layer for layer in model.layers if getattr(layer, "kernel_size", (0,))[0] == 3]
+    made = len(spatial)
+    yield {
+        f"it makes {made}: is there a block outside the loop?": made == number_of_blocks + 1,
+        "only one is connected: each must go on from the last, x = block(x, ...).": made == 1,
+        f"it makes {made}.": made != number_of_blocks,
+    }
+    groups, widths = ([getattr(one, name, 1) for one in spatial] for name in ("groups", "filters"))
+    first = spatial[0].output.shape[1]
+    shape = model.output_shape[1:]
+    yield {f"its result has the shape {shape}, not (height, width, channels).": len(shape) != 3}
+    size, _, channels = shape
+    right = 32 // strides
+    all_stride = size == 32 // strides**number_of_blocks != right
+    yield {
+        f"asked for groups=4, its 3×3 convolutions have {groups}.": set(groups) != {4},
+        f"asked for width=16, its blocks are {widths} wide inside.": set(widths) != {16},
+        f"32×32 becomes {size}×{size}: every block strides, and only one should.": all_stride,
+        f"32×32 becomes {size}×{size}, and should become {right}×{right}.": size != right,
+        f"{channels} channels leave it, not 32.": channels != 32,
+        "a later block strides. The first should: so the others work on less.": first != right,
+    }
+    have, want = map(trainable_parameters, (model, build(my_stack)))
+    yield {f"it has {have:,} parameters, and a stack of such blocks has {want:,}.": have != want}
+
+
+CLASSES, RATE = 3, 0.003  # another rate than Adam's own, or an unused optimizer isn't noticed
+
+
+def my_classifier(inputs, features, num_classes, learning_rate):
+    x = keras.layers.GlobalAveragePooling2D()(features)
+    # Logits, no softmax. With a softmax here, from_logits=False would be right, too.
+    model = keras.Model(inputs, keras.layers.Dense(num_classes)(x))
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate),  # the object, not its name
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def check_classifier(answer):
+    inputs = keras.Input((4, 4, 8))
+    model = call(answer, inputs, inputs, CLASSES, RATE, said="It")
+    is_model, kind = isinstance(model, keras.Model), type(model).__name__
+    yield {f"It returns {kind}, not the model.": not is_model}
+    shape, compiled = model.output_shape[1:], model.compiled
+    yield {
+        f"Asked for {CLASSES} classes, the model gives the shape {shape}.": shape != (CLASSES,),
+        "The model isn't compiled: model.compile(...) before return.": not compiled,
+    }
+    rate = float(model.optimizer.learning_rate)
+    yield {
+        f"Asked for a rate of {RATE}, it trains with 0.001, Keras' own: the optimizer that you "
+        f"made isn't used. Pass the object, not its name.": is_close(rate, 0.001, 1e-4),
+        f"Asked for a rate of {RATE}, it trains with {rate:.4g}.": not is_close(rate, RATE, 1e-4),
+    }
+    pictures = np.random.default_rng(0).normal(size=(32, 4, 4, 8)).astype("float32")
+    labels = np.arange(32) % CLASSES
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.run_eagerly = True  # one batch isn't worth a graph
+            scores = model.evaluate(pictures, labels, verbose=0, return_dict=True)
+    except Exception:
+        raise AnswerError(
+            "The loss can't use labels such as 0, 1, 2. For whole numbers take "
+            "SparseCategoricalCrossentropy."
+        ) from None
+    outputs = np.asarray(model(pictures))
+    has_softmax = (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-4)
+    keras_warns = any("from_logits" in str(one.message) for one in caught)
+    probabilities = outputs if has_softmax else softmax(outputs, axis=1)
+    wanted = -np.log(probabilities[np.arange(32), labels]).mean()
+    is_right = is_close(scores["loss"], wanted, 0.001)
+    has_accuracy = any("acc" in name for name in scores)
+    yield {
+        "The model ends with a softmax, and the loss says from_logits=True: one softmax too many. "
+        "Keras warns and leaves one out, if it sees both. Decide for one of "
+        "them.": has_softmax and keras_warns,
+        "The model gives logits, and the loss takes them for probabilities. Nothing fails, and it "
+        "learns badly. Say from_logits=True.": not is_right and not has_softmax,
+        f"The loss is {scores['loss']:.3f}, and for these probabilities the cross-entropy is "
+        f"{wanted:.3f}.": not is_right,
+        "Nobody would see the accuracy: metrics=['accuracy'] is missing.": not has_accuracy,
+    }
+
+
+CHECKS = {
+    "05-depth": check_depth,
+    "05-resnet": check_resnet,
+    "05-cost": check_cost,
+    "05-stack": check_stack,
+    "05-compile": check_classifier,
+}
+SOLUTIONS = {
+    "05-cost": stack_macs,
+    "05-stack": my_stack,
+    "05-compile": my_classifier,
 }

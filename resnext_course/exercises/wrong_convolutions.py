@@ -10,8 +10,6 @@ from functools import partial
 import keras
 from keras import ops
 
-SUSPECT_CHANNELS, SUSPECT_GROUPS = 12, 3
-
 
 def convolve(x, kernel):
     """A standard convolution with zero padding: the kernel is for all channels of ``x``.
@@ -31,47 +29,42 @@ def convolve(x, kernel):
     return ops.conv(x, kernel, padding="same")
 
 
-def right(x, kernel, groups, convolve):
-    """The right one: both are cut at their last axis, and the results are joined in order."""
-    parts, kernels = ops.split(x, groups, axis=-1), ops.split(kernel, groups, axis=-1)
-    return ops.concatenate(list(map(convolve, parts, kernels)), axis=-1)
+def grouped_convolution(x, kernel, groups, convolve):
+    parts = ops.split(x, groups, axis=-1)
+    kernels = ops.split(kernel, groups, axis=-1)
+    results = [convolve(parts[g], kernels[g]) for g in range(groups)]
+    return ops.concatenate(results, axis=-1)
 
 
 def last_for_all(x, kernel, groups, convolve):
     """The article's loop: ``g`` is looked up when the lambda is called, after the loop."""
     width = x.shape[-1] // groups
     cuts = [lambda x: x[..., g * width : (g + 1) * width] for g in range(groups)]  # noqa: B023
-    kernels = ops.split(kernel, groups, axis=-1)
-    results = [convolve(cut(x), k) for cut, k in zip(cuts, kernels, strict=True)]
-    return ops.concatenate(results, axis=-1)
+    parts = ops.concatenate([cut(x) for cut in cuts], axis=-1)
+    return grouped_convolution(parts, kernel, groups, convolve)
 
 
 def swapped(x, kernel, groups, convolve):
     """As many channels in a group as there should be groups, as in a well-known book."""
-    width = groups
-    starts = range(0, x.shape[-1], width)
-    filters = kernel.shape[-1] // len(starts)
-    parts = [x[..., start : start + width] for start in starts]
-    kernels = [kernel[..., i * filters : (i + 1) * filters] for i in range(len(starts))]
-    return ops.concatenate(list(map(convolve, parts, kernels)), axis=-1)
+    return grouped_convolution(x, kernel, x.shape[-1] // groups, convolve)
 
 
 def one_twice(x, kernel, groups, convolve):
     """Every slice is taken one group too late; the last group has none behind it."""
-    parts, kernels = ops.split(x, groups, axis=-1), ops.split(kernel, groups, axis=-1)
-    parts = [parts[min(g + 1, groups - 1)] for g in range(groups)]
-    return ops.concatenate(list(map(convolve, parts, kernels)), axis=-1)
+    parts = ops.split(x, groups, axis=-1)
+    late = ops.concatenate([*parts[1:], parts[-1]], axis=-1)
+    return grouped_convolution(late, kernel, groups, convolve)
 
 
 def wrong_order(x, kernel, groups, convolve):
     """Each result is put before the others instead of behind them."""
-    results = ops.split(right(x, kernel, groups, convolve), groups, axis=-1)
+    results = ops.split(grouped_convolution(x, kernel, groups, convolve), groups, axis=-1)
     return ops.concatenate(results[::-1], axis=-1)
 
 
 def mixed(x, kernel, groups, convolve):
     """The results are stacked at a new last axis, and then flattened."""
-    results = ops.split(right(x, kernel, groups, convolve), groups, axis=-1)
+    results = ops.split(grouped_convolution(x, kernel, groups, convolve), groups, axis=-1)
     return ops.reshape(ops.stack(results, axis=-1), (*x.shape[:3], -1))
 
 
@@ -79,18 +72,19 @@ def wrong_axis(x, kernel, groups, convolve):
     """The groups are looked for in the kernel's third axis, and they are in its last one."""
     height, width, channels, filters = kernel.shape
     cut = ops.reshape(kernel, (height, width, groups, channels, filters // groups))
-    kernels = [cut[:, :, g] for g in range(groups)]
-    return ops.concatenate(list(map(convolve, ops.split(x, groups, axis=-1), kernels)), axis=-1)
+    kernels = ops.concatenate([cut[:, :, g] for g in range(groups)], axis=-1)
+    return grouped_convolution(x, kernels, groups, convolve)
 
 
-_LINE_UP = {
-    "A": mixed,
-    "B": last_for_all,
-    "C": wrong_axis,
-    "D": swapped,
-    "E": right,
-    "F": one_twice,
-    "G": wrong_order,
+# Which fault the suspect of each letter has.
+DIAGNOSES = {
+    "A": "mixed",
+    "B": "last for all",
+    "C": "wrong axis",
+    "D": "swapped",
+    "E": "right",
+    "F": "one twice",
+    "G": "wrong order",
 }
 
 
@@ -100,49 +94,16 @@ def line_up():
     Returns:
         A dict of functions of ``x`` by letter, and the kernel that all of them were given.
     """
-    per_group = SUSPECT_CHANNELS // SUSPECT_GROUPS
-    kernel = keras.random.normal((3, 3, per_group, SUSPECT_CHANNELS), seed=1)
-    suspects = {}
-    for letter, layer in _LINE_UP.items():
+    kernel = keras.random.normal((3, 3, 4, 12), seed=1)
+    layers = (mixed, last_for_all, wrong_axis, swapped, grouped_convolution, one_twice, wrong_order)
+    suspects = {
         # Groups and width swapped leave 3 channels a group, and so need a smaller kernel.
-        own = kernel[:, :, :SUSPECT_GROUPS] if layer is swapped else kernel
-        suspects[letter] = partial(layer, kernel=own, groups=SUSPECT_GROUPS, convolve=convolve)
+        letter: partial(
+            layer,
+            kernel=kernel[:, :, :3] if layer is swapped else kernel,
+            groups=3,
+            convolve=convolve,
+        )
+        for letter, layer in zip(DIAGNOSES, layers, strict=True)
+    }
     return suspects, kernel
-
-
-def name(layer):
-    """What learners call it: ``"last for all"``."""
-    return layer.__name__.replace("_", " ")
-
-
-DIAGNOSES = {letter: name(layer) for letter, layer in _LINE_UP.items()}
-_CLUES = {
-    "mixed": "In its table, input 0 feeds the outputs 0, 3, 6 and 9. "
-    "Which four outputs should belong to one group?",
-    "last for all": "How many rows of its table hold no True? And which rows are full?",
-    "wrong axis": "probe finds nothing wrong with it. So compare its numbers with those of "
-    "by_loop(x, suspect_kernel, 3): are they the same?",
-    "swapped": "In its table, count how many inputs one output reads, and how many groups "
-    "there are.",
-    "right": "Its table is as it should be; compare its numbers with those of "
-    "by_loop(x, suspect_kernel, 3) too.",
-    "one twice": "Which rows of its table hold no True, and which hold twice as many as they "
-    "should?",
-    "wrong order": "Each of its groups has 4 inputs and 4 outputs, as it should. "
-    "But which outputs do the inputs 0 to 3 feed?",
-}
-
-
-def diagnoses_are_wrong(answer):
-    """What is wrong with a learner's dict of diagnoses by letter, or None."""
-    if not isinstance(answer, dict):
-        return 'The answer is a dictionary, for example {"A": "right", "B": "swapped"}.'
-    for letter, diagnosis in answer.items():
-        if letter not in DIAGNOSES:
-            return f"There is no suspect {letter!r}: the letters are A to G."
-        if not isinstance(diagnosis, str) or diagnosis not in _CLUES:
-            return f"{letter}: {diagnosis!r} is no name in the table of faults."
-        if diagnosis != DIAGNOSES[letter]:
-            return f"{letter} is not {diagnosis!r}. {_CLUES[DIAGNOSES[letter]]}"
-    missing = [letter for letter in DIAGNOSES if letter not in answer]
-    return f"Right so far. These are left: {', '.join(missing)}." if missing else None

@@ -1,59 +1,896 @@
-"""What holds for every exercise of every notebook."""
+"""Every exercise: right answers pass however they are written, each mistake gets its own words."""
 
+import itertools
+import re
+from decimal import Decimal
+from fractions import Fraction
 from importlib import import_module
+from inspect import getsource
 
+import keras
 import nbformat
+import numpy as np
 import pytest
+import tensorflow as tf
+from keras import layers, ops
+from sklearn.metrics import recall_score
+from sklearn.model_selection import train_test_split
 
 from resnext_course import exercises
-from resnext_course.publishing.notebook_runner import FOLDER, NAMES
+from resnext_course.exercises import wrong_convolutions
+from resnext_course.exercises.blocks import my_block
+from resnext_course.exercises.training import stack_macs
+from resnext_course.exercises.wrong_blocks import FAULTS, MYSTERIES, mystery_blocks
+from resnext_helpers import counting, evaluation, models
+from resnext_helpers.layers import GroupedConv2D
+from resnext_helpers.settings import PROJECT
 
-BY_NOTEBOOK = {
-    name: import_module(f"resnext_course.exercises.{exercises._MODULES[name[:2]]}").EXERCISES
-    for name in NAMES
+CELLS = {
+    path.name[:2]: {cell.id: cell.source for cell in nbformat.read(path, 4).cells}
+    for path in sorted((PROJECT / "notebooks").glob("0*.ipynb"))
 }
-ALL = {name: one for several in BY_NOTEBOOK.values() for name, one in several.items()}
+RIGHT = None  # in the tables, in place of words from the message
 
 
-@pytest.fixture
-def said(capsys):
-    """What was printed since it was last asked."""
-    return lambda: capsys.readouterr().out
+def conv(x, filters, kernel_size, name, groups=1):
+    """As notebook 04 has it, and so have ``norm``, ``relu`` and, in 05, ``resnext50``."""
+    return GroupedConv2D(filters, kernel_size, groups=groups, padding="same")(x)
 
 
-@pytest.mark.parametrize("notebook", NAMES)
-def test_a_notebook_asks_each_of_its_exercises(notebook):
-    cells = nbformat.read(FOLDER / f"{notebook}.ipynb", 4).cells
-    text = "\n".join(cell.source for cell in cells)
-    assert len(BY_NOTEBOOK[notebook]) >= 4
-    for name in BY_NOTEBOOK[notebook]:
-        for call in ("check", "hint", "solution"):
-            assert f'exercises.{call}("{name}"' in text
+def norm(x, name):
+    return layers.BatchNormalization()(x)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_an_unanswered_exercise_is_no_error(name, said):
-    exercises.check(name, None)
-    assert "not answered yet" in said()
+def relu(x):
+    return layers.ReLU()(x)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_hints_come_one_after_another_and_begin_again(name, said, monkeypatch):
-    monkeypatch.setattr(exercises, "_hints_shown", {})
-    hints = ALL[name].hints
-    assert len(hints) > 1
-    for number, hint in enumerate((*hints, hints[0])):
-        exercises.hint(name)
-        assert said() == f"{name}, hint {number % len(hints) + 1} of {len(hints)}: {hint}\n"
+def resnext50(input_shape, num_classes, **form):
+    return models.resnext(input_shape, num_classes, **form)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_the_solution_is_shown(name, said):
+def module(name):
+    return import_module(f"resnext_course.exercises.{exercises.MODULES[name[:2]]}")
+
+
+def defined_by(code, name, function=None):
+    """What the code for an exercise defines: this function, or ``answer``, or what comes last."""
+    imported = {one.__name__.split(".")[-1]: one for one in (keras, layers, ops, evaluation)}
+    own = {one.__name__: one for one in (conv, norm, relu, resnext50, my_block)}
+    known = {**vars(module(name)), **imported, **own, "tf": tf, "np": np, "exercises": exercises}
+    before = known.copy()
+    exec(code, known)
+    new = [key for key in known if known[key] is not before.get(key)]
+    return known[function or ("answer" if "answer" in new else new[-1])]
+
+
+def changed(name, changes):
+    """The solution with some of its code replaced: right in another way, or with a mistake."""
+    functions = module(name).SOLUTIONS
+    code = getsource(functions[name]) if name in functions else exercises.TEXTS[name]["solution"]
+    code = code[code.index("def ") :]
+    for part, other in changes.items():
+        assert part in code
+        code = code.replace(part, other, 1)
+    return defined_by(code, name)
+
+
+SAME_VARIATIONS = "variations are the same in every epoch"
+SUSPECTS = wrong_convolutions.DIAGNOSES
+OTHERS = {letter: "right" if name != "right" else "mixed" for letter, name in SUSPECTS.items()}
+
+
+def with_keras_alone(x, n, w, g, s=1):
+    """Other names, the shortcut first, ops in place of layers, and another epsilon."""
+    shortcut = x
+    if s != 1 or x.shape[-1] != n:
+        shortcut = layers.Conv2D(n, 1, s, use_bias=False)(x)
+        shortcut = layers.BatchNormalization(epsilon=1e-3)(shortcut)
+    y = layers.Dense(w, use_bias=False, kernel_initializer="zeros")(x)  # a 1×1 convolution
+    y = ops.relu(layers.BatchNormalization(scale=False, center=False)(y))
+    y = ops.pad(y, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    y = layers.Conv2D(w, 3, strides=s, groups=g, use_bias=False)(y)
+    y = keras.activations.relu(layers.BatchNormalization()(y))
+    y = layers.Conv2D(n, 1, use_bias=False)(y)
+    return ops.maximum(layers.BatchNormalization(gamma_initializer="zeros")(y) + shortcut, 0)
+
+
+def in_summed_paths(x, channels, width, groups, strides=1):
+    """Figure 3 (a)."""
+    total = 0
+    for _ in range(groups):
+        y = layers.ZeroPadding2D()(relu(norm(conv(x, width // groups, 1, ""), "")))
+        y = layers.Conv2D(width // groups, 3, strides, use_bias=False)(y)
+        total += layers.Conv2D(channels, 1, use_bias=False)(relu(norm(y, "")))
+    if strides != 1 or x.shape[-1] != channels:
+        shortcut = layers.Conv2D(channels, 1, strides, use_bias=False)
+        x = keras.Sequential([shortcut, layers.BatchNormalization()])(x)
+    return relu(norm(total, "") + x)
+
+
+def helper(x, channels, width, groups, strides=1):
+    numbers = {"channels": channels, "width": width, "groups": groups, "strides": strides}
+    return models.block(x, **numbers, name="block")
+
+
+def by_zeros(x, kernel, groups, convolve):
+    """One standard convolution whose kernel is block-diagonal: way 2 of notebook 03."""
+    block = np.ones((kernel.shape[2], kernel.shape[3] // groups))
+    mask = np.kron(np.eye(groups), block).astype("float32")
+    return convolve(x, np.tile(kernel, (1, 1, groups, 1)) * mask)
+
+
+def nearest_width(cardinality):
+    """The root of 9·d² + 512·d = 69,632 / C, and then the better neighbour."""
+    exact = (-512 + (512**2 + 36 * 69_632 / cardinality) ** 0.5) / 18
+    down, up = np.floor(exact), np.ceil(exact)
+    missing = [abs(cardinality * (512 * d + 9 * d**2) - 69_632) for d in (down, up)]
+    return down if missing[0] <= missing[1] else up
+
+
+def network(shape=(224, 224, 3), classes=1000):
+    inputs = keras.Input(shape)
+    pooled = layers.GlobalAveragePooling2D()(inputs)
+    return keras.Model(inputs, layers.Dense(classes)(pooled))
+
+
+def recursive_stack(x, number_of_blocks, *, channels, width, groups, strides, name):
+    form = {"channels": channels, "width": width, "groups": groups}
+    if number_of_blocks > 1:
+        x = recursive_stack(x, number_of_blocks - 1, **form, strides=strides, name=name)
+        strides = 1
+    return models.block(x, **form, strides=strides, name=f"{name}-{number_of_blocks}")
+
+
+def lowest_by_counting(confidences, right, wanted):
+    order = np.argsort(-confidences)
+    shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    good = np.flatnonzero(shares >= wanted)
+    return confidences[order[good[-1]]] if len(good) else None
+
+
+def from_the_top(confidences, right, wanted):
+    """Goes down from the most confident, and stops at the first mistake too many."""
+    good = itertools.takewhile(
+        lambda t: right[confidences >= t].mean() >= wanted, sorted(confidences)[::-1]
+    )
+    return min(good, default=None)
+
+
+def judge_differently(logits, labels, is_validation):
+    kept = [i for i, one in enumerate(is_validation) if one]
+    shares = np.exp(logits[kept]) / np.exp(logits[kept]).sum(axis=1, keepdims=True)
+    named, true, confident = shares.argmax(axis=1), labels[kept], shares.max(axis=1)
+    matrix = [[int(((true == i) & (named == j)).sum()) for j in range(3)] for i in range(3)]
+    bins = [(confident > low) & (confident <= low + 0.1) for low in np.linspace(0, 0.9, 10)]
+    gaps = [abs(float((named == true)[b].sum()) - confident[b].sum()) for b in bins]
+    return {
+        "accuracy": float(sum(named == true)) / len(true),
+        "matrix": matrix,
+        "mean recall": recall_score(true, named, average="macro"),
+        "confidences": confident,
+        "calibration error": sum(gaps) / len(true),
+    }
+
+
+def split_by_scikit_learn(labels, fraction, seed):
+    every = range(len(labels))
+    return train_test_split(every, test_size=fraction, stratify=labels, random_state=seed)[1]
+
+
+ROWS = [
+    ("01-order", "e, d, b, c, a", RIGHT),
+    ("01-order", ["E", "D", "B", "C", "A"], RIGHT),
+    ("01-order", "DEBCA", "before its import"),
+    ("01-order", "EBDCA", "only D imports it"),
+    ("01-order", "EDCBA", "only B makes it"),
+    ("01-order", "EDBAC", "the first computation"),
+    ("01-order", "EDBC", "each of the letters"),
+    ("01-order", "EDBCAA", "each of the letters"),
+    ("01-minutes", 720, "seconds"),
+    ("01-minutes", 0.2, "hours"),
+    ("01-minutes", 1.2, "one epoch"),
+    ("01-minutes", 432, "must take less time"),
+    ("01-minutes", 13, "Count all photographs"),
+    ("01-batch", 53, "subtract it"),
+    ("01-batch", 8000 / 150, "subtract it"),
+    ("01-batch", 56, "less left"),
+    ("01-batch", 14, "not for each photograph"),
+    ("01-batch", 51, "8050 MB"),
+    ("01-batch", 7600 / 150, "whole photographs"),
+    ("01-batch", 32, "32 photographs fit"),
+    ("01-batch", 48, "48 photographs fit"),
+    ("01-batch", 7, "How much memory is left"),
+    ("01-loss-scale", lambda g, s: np.float32(np.float16(np.float32(g) * s)) / s, RIGHT),
+    ("01-loss-scale", lambda g, s: float(tf.cast(g * s, tf.float16)) / s, RIGHT),
+    ("01-loss-scale", lambda g, s: g, "never was float16"),
+    ("01-loss-scale", lambda g, s: tf.cast(g, tf.float16), "returns float16"),
+    ("01-loss-scale", lambda g, s: tf.cast(tf.cast(g, tf.float16), tf.float32) * s / s, "as 0"),
+    ("01-loss-scale", lambda g, s: tf.cast(tf.cast(g * s, "float16"), "float32"), "too large"),
+    ("01-loss-scale", lambda g, s: tf.cast(tf.cast(g / s, "float16"), "float32"), "as 0"),
+    ("01-loss-scale", lambda g, s: None, "Is there a return?"),
+    ("01-loss-scale", lambda g, s: g * 3.3, "nearly the same"),
+    ("02-scale", 2.25, RIGHT),
+    ("02-scale", 1, "still missing"),
+    ("02-scale", 0.515, "mean is taken away"),
+    ("02-scale", (255 - 0.485) / 0.229, "Divide by 255 first"),
+    ("02-scale", 255 / 0.229, "Divide by 255 first"),
+    ("02-scale", 1 - 0.485 / 0.229, "brackets"),
+    ("02-scale", (1 - 0.456) / 0.224, "green"),
+    ("02-scale", (1 - 0.406) / 0.225, "blue"),
+    ("02-scale", 7, "Three steps"),
+    ("02-baseline", 0.265, RIGHT),
+    ("02-baseline", 143, "That many are right"),
+    ("02-baseline", 26.5, "per cent"),
+    ("02-baseline", 0.25, "1/4"),
+    ("02-baseline", 129 / 540, "rarest"),
+    ("02-baseline", 397 / 540, "wrong answers"),
+    ("02-baseline", 0.9, "Photographs of the most frequent"),
+    ("02-leak", "d, c, b", RIGHT),
+    ("02-leak", {"D", "B", "C"}, RIGHT),
+    ("02-leak", "ABCD", "A doesn't leak"),
+    ("02-leak", "CD", "B leaks"),
+    ("02-leak", "BD", "C leaks"),
+    ("02-leak", "BC", "D leaks"),
+    ("02-leak", "BCDE", "E doesn't leak"),
+    ("02-leak", "BCDX", "letters of the ways"),
+    ("02-leak", 3, "letters of the ways"),
+    ("02-shuffle", lambda d: d.shuffle(len(d)).batch(8), RIGHT),
+    ("02-shuffle", lambda d: d.cache().shuffle(1000, seed=1).batch(8).prefetch(2), RIGHT),
+    ("02-shuffle", lambda d: d, "single"),
+    ("02-shuffle", lambda d: d.batch(8), "Nothing is shuffled"),
+    ("02-shuffle", lambda d: d.batch(8).shuffle(42), "before batch()"),
+    ("02-shuffle", lambda d: d.shuffle(64).batch(8).cache().shuffle(1000), "before batch()"),
+    ("02-shuffle", lambda d: d.shuffle(42).cache().batch(8), "order is the same"),
+    (
+        "02-shuffle",
+        lambda d: d.shuffle(42, reshuffle_each_iteration=False).batch(8),
+        "order is the same",
+    ),
+    ("02-shuffle", lambda d: d.shuffle(4).batch(8), "only move a little"),
+    ("02-shuffle", lambda d: d.shuffle(42).batch(7), "have 7 elements"),
+    ("02-shuffle", lambda d: d.shuffle(42).batch(42), "have 42 elements"),
+    ("02-shuffle", lambda d: d.shuffle(42).batch(8, drop_remainder=True), "40 of 42"),
+    ("02-shuffle", lambda d: d.shuffle(42).batch(8).batch(8), "batches of batches"),
+    ("02-shuffle", lambda d: d.shuffle(42).batch(8).repeat(), "It never ends"),
+    ("02-shuffle", lambda d: d.shuffle(42).batch(8).repeat(2), "more than once an epoch"),
+    ("02-shuffle", lambda d: d.map(lambda x: 0 * x).shuffle(42).batch(8), "1 of 42"),
+    ("02-shuffle", lambda d: d.shuffle(42).batch(8).map(tf.as_string), "keep the elements"),
+    ("02-shuffle", lambda d: None, "return a dataset"),
+    ("02-shuffle", lambda d: d.shufle(42), "AttributeError"),
+    ("02-repair", lambda d, vary: d.cache().shuffle(1000).batch(8).map(vary).prefetch(2), RIGHT),
+    ("02-repair", lambda d, vary: d.cache().map(vary).shuffle(len(d)).batch(8), RIGHT),
+    ("02-repair", lambda d, vary: d.map(vary).cache().shuffle(42).batch(8), SAME_VARIATIONS),
+    ("02-repair", lambda d, vary: d.shuffle(42).map(vary).batch(8).cache(), SAME_VARIATIONS),
+    ("02-repair", lambda d, vary: d.cache().map(vary).batch(8).shuffle(3), "before batch()"),
+    ("02-repair", lambda d, vary: d.cache().shuffle(3).map(vary).batch(8), "only move a little"),
+    ("02-repair", lambda d, vary: d.shuffle(42).cache().map(vary).batch(8), "order is the same"),
+    ("02-repair", lambda d, vary: d.cache().map(vary).batch(8), "Nothing is shuffled"),
+    ("02-repair", lambda d, vary: d.cache().shuffle(42).batch(8), "Nothing is varied"),
+    ("02-repair", lambda d, vary: d.shuffle(42).map(vary).batch(8), "read again in each epoch"),
+    ("02-repair", lambda d, vary: d.take(0).batch(8).map(vary), "0 of 42 elements come"),
+    ("03-parameters", 589_824, "standard convolution"),
+    ("03-parameters", 18_688, "256 biases"),
+    ("03-parameters", 576, "one group alone"),
+    ("03-parameters", 2048, "3 pixels high"),
+    ("03-parameters", 73_728, "32 is the number of groups"),
+    ("03-parameters", 17, "Think of one filter"),
+    ("03-who-sees", {8, 9, 10, 11, 12, 13, 14, 15}, RIGHT),
+    ("03-who-sees", np.arange(8, 16), RIGHT),
+    ("03-who-sees", [15, 14, 13, 12, 11, 10, 9, 8.0], RIGHT),
+    ("03-who-sees", [4, 5, 6, 7], "input channels of the right group"),
+    ("03-who-sees", range(9, 17), "counted from 1"),
+    ("03-who-sees", range(16, 24), "one group too far"),
+    ("03-who-sees", range(128), "standard convolution"),
+    ("03-who-sees", [8, 9], "more than 2"),
+    ("03-who-sees", [], "First find the group"),
+    ("03-who-sees", range(8, 17), "First find the group"),
+    ("03-who-sees", itertools.count(), "First find the group"),
+    ("03-who-sees", 8, "must be a list of numbers"),
+    ("03-who-sees", "8-15", "must be a list of numbers"),
+    ("03-who-sees", [8.5], "list of whole numbers"),
+    ("03-who-sees", [None], "must be one number"),
+    ("03-who-sees", np.eye(3), "must be one number"),
+    ("03-dead-channels", (11, 10), RIGHT),
+    ("03-dead-channels", [11, 12], "count the channels from 0"),
+    ("03-dead-channels", range(10), "that live"),
+    ("03-dead-channels", [3, 6], "Two groups read these"),
+    ("03-dead-channels", set(), "There are some"),
+    ("03-dead-channels", [8, 9, 10, 11], "which rows"),
+    ("03-diagnose", {letter.lower(): name.upper() for letter, name in SUSPECTS.items()}, RIGHT),
+    ("03-diagnose", "right", "The answer is a dictionary"),
+    ("03-diagnose", {"H": "right"}, "no 'H'"),
+    ("03-diagnose", {"A": "broken"}, "'broken' is none of the faults"),
+    ("03-diagnose", {"A": ["mixed"]}, "['mixed'] is none of the faults"),
+    ("03-diagnose", {"A": "mixed", "E": "right", "B": None}, "These are left: B, C, D, F, G."),
+    ("03-diagnose", SUSPECTS | {"A": OTHERS["A"]}, "input 0 feeds the outputs 0, 3, 6 and 9"),
+    ("03-diagnose", SUSPECTS | {"B": OTHERS["B"]}, "How many rows of its table hold no True"),
+    ("03-diagnose", SUSPECTS | {"C": OTHERS["C"]}, "probe finds nothing wrong with it"),
+    ("03-diagnose", SUSPECTS | {"D": OTHERS["D"]}, "count how many inputs one output reads"),
+    ("03-diagnose", SUSPECTS | {"E": OTHERS["E"]}, "Its table is as it should be"),
+    ("03-diagnose", SUSPECTS | {"F": OTHERS["F"]}, "which hold twice as many as they should"),
+    ("03-diagnose", SUSPECTS | {"G": OTHERS["G"]}, "which outputs do the inputs 0 to 3 feed"),
+    ("04-params", 64 * (256 * 4 + 9 * 4**2 + 4 * 256.0), RIGHT),
+    ("04-params", 70_144, "That is the 32×4d block"),
+    ("04-params", 720_896, "ordinary 3×3"),
+    ("04-params", 141_824, "batch norms too"),
+    ("04-params", 2_192, "That is one path"),
+    ("04-params", 9_216, "the 3×3 alone"),
+    ("04-params", 132_096, "9 numbers for each channel"),
+    ("04-params", 1_000, "Count one path first"),
+    ("04-resnet", {"width": np.int64(64), "groups": 1.0}, RIGHT),
+    ("04-resnet", (1, 64), "a dictionary"),
+    ("04-resnet", {"groups": 1}, "a dictionary"),
+    ("04-resnet", {"groups": 1, "width": "64"}, "width must be one number, without quotes"),
+    ("04-resnet", {"groups": 0, "width": 64}, "at least 1, and at most 256"),
+    ("04-resnet", {"groups": 1, "width": 10**9}, "at least 1, and at most 256"),
+    ("04-resnet", {"groups": 3, "width": 64}, "can't be divided into 3 equal groups"),
+    ("04-resnet", {"groups": 32, "width": 128}, "70,144 weights, the ResNet block 69,632, and in"),
+    ("04-resnet", {"groups": 1, "width": 128}, "212,992 weights, the ResNet block 69,632: the"),
+    ("04-width", nearest_width, RIGHT),
+    ("04-width", lambda c: None, "width_for(1) must be one number, and it is None. Is there a"),
+    ("04-width", lambda c: 64 // c, "keeps C·d at 64"),
+    ("04-width", lambda c: c * nearest_width(c), "the width C·d of all groups"),
+    ("04-width", lambda c: nearest_width(c) - (c > 1), "its neighbour comes nearer"),
+    ("04-width", lambda c: nearest_width(c) + 0.25, "channels are whole"),
+    ("04-width", {1: 64, 2: 40, 4: 24, 8: 14, 32: 4}.get, "width_for(16)"),
+    ("04-width", lambda c: 5 * nearest_width(c), "far from 69,632 weights"),
+    ("04-diagnose", {letter.lower(): name.lower() for letter, name in MYSTERIES.items()}, RIGHT),
+    ("04-diagnose", {"A": "late"}, "'late' is none"),
+    ("04-diagnose", {"A": ["late binding"]}, "['late binding'] is none of the faults"),
+    ("04-diagnose", {"B": None, "A": "early ReLU"}, "A is not 'early ReLU'. A block with 'early"),
+    ("04-diagnose", {"A": "same padding"}, "lets four output pixels see one and the same input"),
+    ("04-diagnose", {"A": "late binding", "E": "early ReLU"}, "These are left: B, C, D, F"),
+    ("05-blocks", 5, "Is there a block before the loop?"),
+    ("05-blocks", 7, "One call of block() before the loop"),
+    ("05-depth", np.array([3, 4, 6, 3]), RIGHT),
+    ("05-depth", [2, 3, 5, 2], "These are the loops of the article"),
+    ("05-depth", [3, 4, 5, 3], "= 47 layers with weights"),
+    ("05-depth", [4, 4, 4, 4], "shares the blocks differently"),
+    ("05-depth", [16], "as a list"),
+    ("05-depth", 50, "must be a list"),
+    ("05-resnet", network(), "It has 4,000 parameters"),
+    ("05-resnet", network(classes=4), "4 classes"),
+    ("05-resnet", network((64, 64, 3)), "(64, 64, 3)"),
+    ("05-resnet", 50, "no Keras model"),
+    ("05-field", 427, "with the stride in the 3×3"),
+    ("05-field", 493, "you moved the stem's strides too"),
+    ("05-field", 500, "makes the longer steps already"),
+    ("06-recall", [0.75, Fraction(9, 10)], RIGHT),
+    ("06-recall", (0.9, 0.75), "wrong order"),
+    ("06-recall", (0.5, 0.9), "Precision: of the 24"),
+    ("06-recall", (0.75, 0.5), "Recall: of the 20"),
+    ("06-recall", [0.75], "a pair of numbers"),
+    ("06-recall", 0.75, "must be a list"),
+    ("06-overfit", 6, "lowest training loss"),
+    ("06-overfit", 3, "counted from 0"),
+    ("06-overfit", 2, "smallest validation loss"),
+    ("06-f1", lambda p, r: 0.0 if p == 0 or r == 0 else 2 / (1 / p + 1 / r), RIGHT),
+    ("06-f1", lambda p, r: (p + r) / 2, "That is the plain mean"),
+    ("06-f1", lambda p, r: 2 * p * r / (p + r), "divides by zero"),
+    ("06-f1", lambda p, r: 2 * p * r / np.float64(p + r), "divides by zero"),
+    ("06-f1", lambda p, r: p, "is 0.75, not 0.818"),
+    ("06-f1", lambda p, r: None, "must be one number"),
+    ("06-threshold", lowest_by_counting, RIGHT),
+    ("06-threshold", lambda c, r, w: "0.9", "must be one number"),
+    ("06-threshold", lambda c, r, w: c.min(), "only 4 of 6 answers are right, 67%"),
+    ("06-threshold", lambda c, r, w: c.max(), "Accuracy can fall and rise again"),
+    ("06-threshold", from_the_top, "Accuracy can fall and rise again"),
+    ("06-threshold", lambda c, r, w: 2.0, "nothing is answered at all"),
+    # From the notebook's own code on, the messages come in the order of the repairs.
+    ("01-timer", lambda work, clock: [clock(), float(work()), clock()][-1], "runs the work once"),
+    ("01-timer", lambda w, c: [float(w()), float(w()), c(), c()][-1], "runs the work 2 times"),
+    ("01-timer", lambda work, clock: float(work()), "call clock() twice"),
+    ("02-split", split_by_scikit_learn, RIGHT),
+    ("02-split", lambda *given: tf.constant(split_by_scikit_learn(*given)), RIGHT),
+    ("03-by-hand", by_zeros, RIGHT),
+    ("03-by-hand", wrong_convolutions.last_for_all, "Every group reads the same channels"),
+    ("03-by-hand", wrong_convolutions.swapped, "3 is the number of groups: the two are swapped"),
+    ("03-by-hand", wrong_convolutions.one_twice, "Part 3 of x is read by more than one group"),
+    ("03-by-hand", wrong_convolutions.wrong_order, "your result begins with group 3"),
+    ("03-by-hand", wrong_convolutions.mixed, "the groups are mixed"),
+    ("03-by-hand", wrong_convolutions.wrong_axis, "each group's filters are a mixture"),
+    ("03-by-hand", lambda x, kernel, groups, convolve: [[1], [2, 3]], "stops with ValueError"),
+    *(
+        ("04-repair", lambda x, block=FAULTS[name].block: block(x, 256, 128, 32), message)
+        for name, message in {
+            "early ReLU": "The last ReLU comes too early",
+            "no last ReLU": "The ReLU after the addition is missing",
+            "ReLU twice": "a ReLU too many",
+            "no shortcut": "The shortcut is missing",
+        }.items()
+    ),
+    ("04-repair", lambda x: layers.MaxPooling2D()(x), "back (6, 6, 256), and yours gives (3, 3"),
+    ("04-repair", lambda x: relu(x), "no 3×3 convolution"),
+    ("04-repair", lambda x: None, "returns nothing"),
+    ("04-build", with_keras_alone, RIGHT),
+    ("04-build", in_summed_paths, RIGHT),
+    ("04-build", helper, RIGHT),
+    *(("04-build", fault.block, fault.message) for fault in FAULTS.values()),
+    ("04-build", lambda x, *numbers: x, "no 3×3 convolution"),
+    ("05-stack", recursive_stack, RIGHT),
+    ("05-stack", lambda x, count, **form: layers.Flatten()(x), "it makes 0."),
+    ("06-repair", judge_differently, RIGHT),
+    ("06-repair", lambda *given: {"accuracy": 0.9}, "must still return a dict"),
+    ("06-repair", lambda z, y, v: judge_differently(z, y, ~v), "training part alone"),
+]
+# The solution with some of its code replaced.
+MEDIAN, KEPT = "statistics.median(seconds[3:])", "[: round(fraction * len(members))]"
+DENSE, SOFTMAX = "Dense(num_classes)", 'Dense(num_classes, activation="softmax")'
+ADAM = "keras.optimizers.Adam(learning_rate)"
+LOSS = "keras.losses.SparseCategoricalCrossentropy(from_logits=True)"
+CHANGES = [
+    ("01-timer", {"float(work())": "np.asarray(work())"}, RIGHT),
+    ("01-timer", {"float(work())": "int(work())"}, RIGHT),
+    ("01-timer", {"float(work())": "work().numpy()"}, RIGHT),
+    ("01-timer", {"[3:]": ""}, RIGHT),  # a median of many runs doesn't see the slow ones
+    ("01-timer", {MEDIAN: "min(seconds)"}, RIGHT),  # nothing makes a run too fast
+    ("01-timer", {"float(work())": "work()"}, "only the start of a run"),
+    ("01-timer", {"range(20)": "range(6)", MEDIAN: "statistics.mean(seconds)"}, "slow first runs"),
+    ("01-timer", {MEDIAN: "statistics.mean(seconds[1:])"}, "slow first runs"),
+    ("01-timer", {MEDIAN: "statistics.mean(seconds[3:])"}, "disturbed runs"),
+    ("01-timer", {MEDIAN: "max(seconds[3:])"}, "disturbed runs"),
+    ("01-timer", {MEDIAN: "max(seconds)"}, "a slow first run"),
+    ("01-timer", {MEDIAN: "sum(seconds[3:])"}, "all runs together"),
+    ("01-timer", {MEDIAN: "1000 * statistics.median(seconds)"}, "milliseconds"),
+    ("01-timer", {MEDIAN: "70 * min(seconds)"}, "just before and just after"),
+    ("01-timer", {MEDIAN: "seconds"}, "must be one number"),
+    ("01-timer", {"clock() - start": "start - clock()"}, "less than 0"),
+    ("01-timer", {"float(work())": "pass"}, "call work()"),
+    ("02-split", {"return kept": "return set(kept)"}, RIGHT),
+    ("02-split", {"return kept": "return range(80, 100)"}, "cut each class by itself"),
+    ("02-split", {KEPT: "[:5]"}, "same number"),
+    ("02-split", {KEPT: "[: len(members) // 2]"}, "How many are the given fraction"),
+    ("02-split", {"chance.permutation(members)": "members"}, "the first or the last"),
+    ("02-split", {"chance.permutation(members)": "members[::-1]"}, "the first or the last"),
+    ("02-split", {"default_rng(seed)": "default_rng()"}, "The same seed gives another draw"),
+    ("02-split", {"default_rng(seed)": "default_rng(7)"}, "Another seed gives the same draw"),
+    ("02-split", {KEPT: "[round(fraction * len(members)) :]"}, "the photographs for training"),
+    ("02-split", {"return kept": "return kept + kept"}, "more than once"),
+    ("02-split", {"return kept": "return labels[:20]"}, "more than once"),
+    ("02-split", {"return kept": "return range(81, 101)"}, "count from 0"),
+    ("02-split", {"return kept": "return kept, kept"}, "two parts"),
+    ("02-split", {"return kept": "return np.isin(range(100), kept)"}, "np.flatnonzero"),
+    ("02-split", {"return kept": "return [0.5, 1.5]"}, "whole numbers"),
+    ("02-split", {"return kept": "return 20"}, "must be a list"),
+    ("02-split", {"return kept": ""}, "end it with return"),
+    ("03-by-hand", {"ops.concatenate": "np.concatenate"}, RIGHT),
+    ("03-by-hand", {"parts[g]": "parts[0]"}, "Every group reads the same channels"),
+    ("03-by-hand", {"parts[g]": "parts[max(g - 1, 0)]"}, "Part 1 of x is read by more than one"),
+    ("03-by-hand", {"parts[g]": "parts[g][..., 1:]"}, "got 5 channels of x, but a kernel for 6"),
+    ("03-by-hand", {"parts[g], kernels[g]": "x, kernel"}, "convolve got all channels of x"),
+    ("03-by-hand", {"kernels[g]": "kernels[0]"}, "Every group uses the same filters"),
+    ("03-by-hand", {"kernels[g]": "kernels[-1 - g]"}, "Part 1 of x meets part 3 of the kernel"),
+    ("03-by-hand", {"kernels[g]": "kernel"}, "Each group uses all filters"),
+    (
+        "03-by-hand",
+        {"(kernel, groups, axis=-1)": "(kernel, groups, axis=2)"},
+        "Its third axis holds",
+    ),
+    ("03-by-hand", {"kernels[g]": "kernels[g][..., :6]"}, "shape is (2, 5, 6, 18)"),
+    ("03-by-hand", {"(results, axis=-1)": "(results, axis=1)"}, "shape is (2, 15, 6, 12)"),
+    (
+        "03-by-hand",
+        {"ops.concatenate(results, axis=-1)": "results[-1]"},
+        "the results of all groups",
+    ),
+    ("03-by-hand", {"return ops": "2 * ops"}, "returned None"),
+    ("03-by-hand", {"return ops": "return 2 * ops"}, "the numbers aren't"),
+    ("03-by-hand", {"return ops": "return (groups > 1) * ops"}, "the numbers aren't"),
+    ("03-by-hand", {"convolve(parts[g]": "ops.conv(parts[g]"}, "never called convolve"),
+    ("04-repair", {"norm(conv(y, 256": "norm(conv(y + 0, 256"}, RIGHT),
+    ("04-repair", {"groups=32": "groups=128 // 32"}, "sees 32 channels"),
+    ("04-repair", {"groups=32": "groups=1"}, "sees 128 channels"),
+    (
+        "04-repair",
+        {"128, 1": "256, 1", "128, 3": "256, 3", "groups=32": "groups=64"},
+        "Your 3×3 has 256 filters; the middle of the block is 128 wide",
+    ),
+    (
+        "04-repair",
+        {"conv(x, ": 'conv(conv(x, 100, 1, ""), '},
+        "kernel of the shape (1, 1, 256, 100)",
+    ),
+    (
+        "04-repair",
+        {'norm(conv(y, 256, 1, "expand"), "expand")': "layers.Concatenate()([y, y])"},
+        "The 1×1 convolutions don't fit a ResNeXt block",
+    ),
+    ("04-repair", {"[y, x]": '[y, conv(x, 256, 1, "")]'}, "a projection costs weights for nothing"),
+    ("04-repair", {"conv(y, 256": "conv(y, 255"}, "stops with ValueError"),
+    (
+        "04-repair",
+        {"[y, x]": "[y, layers.Lambda(lambda z: 1 / 0 if tf.executing_eagerly() else z)(x)]"},
+        "with numbers it stops with ZeroDivisionError",
+    ),
+    (
+        "04-build",
+        {
+            "conv_norm(y, width, 3, groups=groups, strides=strides)": "layers.Concatenate()(["
+            "conv_norm(layers.Lambda(lambda z, g=g, d=width // groups: z[..., g * d : g * d + d])"
+            "(y), width // groups, 3, strides=strides) for g in range(groups)])"
+        },
+        RIGHT,
+    ),
+    (
+        "04-build",
+        {"layers.ReLU()(conv_norm(y, width, 3": "(conv_norm(y, width, 3"},
+        "Check the order",
+    ),
+    ("04-build", {"use_bias=False": "use_bias=True"}, "has a bias"),
+    (
+        "04-build",
+        {"y, channels, 1": "y, x.shape[-1], 1", "strides != 1 or x.shape[-1] != channels": "False"},
+        "must give back (6, 6, 20)",
+    ),
+    (
+        "04-build",
+        {"strides != 1 or ": ""},
+        "strides=2, width=8, groups=2: The block can't be built. The",
+    ),
+    ("05-cost", {"return total": "return float(total)"}, RIGHT),
+    (
+        "05-cost",
+        {"total = convolution(in_channels, channels, 1, small)": "total = 0"},
+        "the projection",
+    ),
+    (
+        "05-cost",
+        {"_ in": "i in", "total += conv": "total += (i > 0) * channels**2 * small**2 + conv"},
+        "the others' is the identity",
+    ),
+    ("05-cost", {"small, groups)": "small)"}, "width / groups"),
+    (
+        "05-cost",
+        {"(in_channels, width, 1, size)": "(in_channels, width, 1, small)"},
+        "still works on",
+    ),
+    ("05-cost", {"size // strides": "size"}, "The map gets smaller"),
+    (
+        "05-cost",
+        {
+            "_ in": "i in",
+            "in_channels, size = channels, small": "total += (i > 0) * channels * in_channels * "
+            "small**2",
+        },
+        "Only the first block gets in_channels",
+    ),
+    ("05-cost", {"range(number_of_blocks)": "range(1)"}, "That is one block"),
+    ("05-cost", {" * output_size**2": ""}, "Those are the weights"),
+    ("05-cost", {"return total": "return 2 * total"}, "not as two"),
+    ("05-cost", {"return total": "return 1 + total"}, "one by one"),
+    ("05-cost", {"small, groups)": "small, max(8, groups))"}, "one by one"),
+    ("05-cost", {"return total": ""}, "Is there a return?"),
+    ("05-stack", {"models.block(x": "my_block(x", ', name=f"{name}_{i}")': ")"}, RIGHT),
+    ("05-stack", {"(number_of_blocks)": "(number_of_blocks + 1)"}, "a block outside the loop?"),
+    ("05-stack", {"(number_of_blocks)": "(number_of_blocks + 2)"}, "it makes 5."),
+    ("05-stack", {"strides if i == 0 else 1": "strides"}, "every block strides"),
+    ("05-stack", {"strides if i == 0 else 1": "1"}, "32×32 becomes 32×32, and should become 16"),
+    ("05-stack", {"if i == 0": "if i == number_of_blocks - 1"}, "a later block strides"),
+    ("05-stack", {"x = models": "y = models", "return x": "return y"}, "go on from the last"),
+    ("05-stack", {'"groups": groups': '"groups": 1'}, "3×3 convolutions have [1, 1, 1]"),
+    ("05-stack", {'"width": width': '"width": 32'}, "blocks are [32, 32, 32] wide inside"),
+    ("05-stack", {'"groups": groups': '"groups": 3'}, "it stops with ValueError"),
+    ("05-stack", {'f"{name}_{i}"': "name"}, "two blocks have the same name"),
+    ("05-stack", {"return x": ""}, "should be return x"),
+    ("05-stack", {'"channels": channels': '"channels": 128'}, "128 channels leave it, not 32"),
+    ("05-stack", {"return x": "return layers.Conv2D(32, 1)(x)"}, "and a stack of such blocks has"),
+    ("05-stack", {"return x": "return layers.Flatten()(x)"}, "not (height, width, channels)"),
+    ("05-compile", {DENSE: SOFTMAX, "from_logits=True": ""}, RIGHT),
+    ("05-compile", {DENSE: SOFTMAX, LOSS: '"sparse_categorical_crossentropy"'}, RIGHT),
+    (
+        "05-compile",
+        {ADAM: "keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(learning_rate, 9))"},
+        RIGHT,
+    ),
+    ("05-compile", {ADAM: '"adam"'}, "the optimizer that you made isn't used"),
+    ("05-compile", {ADAM: "keras.optimizers.SGD(0.5)"}, "it trains with 0.5"),
+    ("05-compile", {DENSE: SOFTMAX}, "one softmax too many"),
+    ("05-compile", {"from_logits=True": ""}, "the loss takes them for probabilities"),
+    ("05-compile", {LOSS: '"categorical_crossentropy"'}, "take SparseCategorical"),
+    (
+        "05-compile",
+        {DENSE: SOFTMAX, LOSS: "lambda true, got: ops.mean(got) + 7"},
+        "cross-entropy is",
+    ),
+    ("05-compile", {'["accuracy"]': "[]"}, "metrics=['accuracy'] is missing"),
+    ("05-compile", {"return model": "return keras.Model(inputs, model.outputs)"}, "isn't compiled"),
+    ("05-compile", {DENSE: "Dense(5)"}, "the model gives the shape (5,)"),
+    ("05-compile", {"return model": ""}, "It returns NoneType"),
+    (
+        "06-threshold",
+        {"right[confidences >= t].mean()": "(right & (confidences >= t)).mean()"},
+        "divide by",
+    ),
+    ("06-threshold", {"return t": "return t - 0.05"}, "one of the confidences"),
+    ("06-threshold", {"return None": "return 1.0"}, "return None"),
+    ("06-repair", {"logits, labels = ": "# "}, "training part as well"),
+    ("06-repair", {"(labels, predicted)": "(predicted, labels)"}, "rows and columns are exchanged"),
+    ("06-repair", {"(matrix.diagonal() / matrix.sum(axis=1)).mean()": "right.mean()"}, "micro"),
+    ("06-repair", {"softmax(logits,": "softmax(softmax(logits, axis=1),"}, "the softmax twice"),
+    (
+        "06-repair",
+        {"weights=[row.count for row in rows],": ""},
+        "a bin with one photograph the same",
+    ),
+    ("06-repair", {"right.mean()": "1 - right.mean()"}, "share of the wrong"),
+    ("06-repair", {"matrix.sum(axis=1)": "matrix.sum(axis=0)"}, "gives precision"),
+    ("06-repair", {"softmax(logits, axis=1)": "logits"}, "these are logits"),
+    (
+        "06-repair",
+        {"np.average(": "max(", "weights=[row.count for row in rows],": ""},
+        "the largest gap",
+    ),
+    (
+        "06-repair",
+        {"np.average(": "abs(right.mean() - confidences.mean()) + 0 * np.average("},
+        "gaps above and below cancel",
+    ),
+    ("06-repair", {"np.average(": "1 + np.average("}, "this isn't it yet"),
+    ("06-repair", {'"matrix": matrix': '"matrix": "full"'}, "this isn't it yet"),
+]
+ROWS += [(name, changed(name, changes), words) for name, changes, words in CHANGES]
+
+
+@pytest.fixture(autouse=True)
+def seed_is_set():
+    """As many programs do. A checker that used TensorFlow's chance would then see it repeat."""
+    tf.random.set_seed(1)
+
+
+@pytest.mark.parametrize(("name", "answer", "words"), ROWS)
+def test_an_answer_is_right_or_gets_its_own_words(name, answer, words):
+    said = exercises.what_is_wrong(name, answer)
+    if words is RIGHT:
+        assert said is None
+        return
+    others = {row[2] for row in ROWS if row[0] == name and row[2]}
+    assert [other for other in others if said and other in said] == [words], said
+
+
+FUNCTIONS = sorted({name for name, _, _ in CHANGES} | {"01-loss-scale", "02-shuffle", "02-repair"})
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, "04-width", "06-f1"])
+def test_where_a_function_is_asked_for_something_else_is_no_answer(name):
+    assert "the function itself" in exercises.what_is_wrong(name, 70_144)
+    assert "stops with TypeError" in exercises.what_is_wrong(name, lambda: None)
+
+
+@pytest.mark.parametrize("name", exercises.TEXTS)
+def test_the_solution_that_is_shown_is_right(name, capsys):
     exercises.solution(name)
-    assert ALL[name].solution in said()
+    shown = capsys.readouterr().out
+    code = re.search(r"^(answer = |def |import |from ).*", shown, re.MULTILINE | re.DOTALL)[0]
+    if name == "03-dead-channels":  # the notebook's own functions
+        probe = CELLS["03"]["probe"].partition("\n\n\nfor ")[0]
+        code = f"{probe}\n{CELLS['03']['mystery']}\n{code}"
+    assert exercises.what_is_wrong(name, defined_by(code, name)) is None
 
 
-@pytest.mark.parametrize("name", ["06-nothing", "99-blocks", "", 5])
-def test_an_unknown_exercise_is_named(name):
-    with pytest.raises(KeyError, match="There is no exercise"):
-        exercises.check(name, 1)
+@pytest.mark.parametrize(
+    ("name", "cell", "function", "words"),
+    [
+        ("01-timer", "exercise-timer", "seconds_a_run", "only the start of a run"),
+        ("02-repair", "exercise-repair", "training_batches", SAME_VARIATIONS),
+        ("04-repair", "exercise-repair", "repaired", "sees 32 channels"),
+        ("05-stack", "broken-stack", "broken_stack", "is there a block outside the loop?"),
+        ("05-compile", "exercise-compile-text", "broken_classifier", "isn't used"),
+        ("06-repair", "broken-judge", "judge", "accuracy: this judges"),
+    ],
+)
+def test_what_a_notebook_asks_to_repair_is_wrong(name, cell, function, words):
+    source = CELLS[name[:2]][cell]
+    code = re.search(r"(?:^|\n)((import|from) .*\n)*def .*?(?=\n\n\n|\n```|$)", source, re.DOTALL)[
+        0
+    ]
+    assert words in exercises.what_is_wrong(name, defined_by(code, name, function))
+
+
+def off_by(function):
+    """For an exercise whose answer is a function: a factor → the right function, times it."""
+    return lambda factor: lambda *given: factor * function(*given)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "within"),  # ``answer`` of a factor: 1 gives the right one
+    [
+        ("01-minutes", lambda x: 12 * x, 0.008),
+        ("01-batch", lambda x: 50 * x, 0),
+        ("01-timer", lambda x: changed("01-timer", {"return ": f"return {0.02 * x} + 0 * "}), 0.1),
+        ("01-loss-scale", off_by(lambda g, s: 1.00001 * float(g)), 0.01),
+        ("02-scale", lambda x: 0.515 / 0.229 * x, 0.004),
+        ("02-baseline", lambda x: 143 / 540 * x, 0.004),
+        ("03-parameters", lambda x: 18_432 * x, 0),
+        ("03-who-sees", lambda x: [8, 9, 10, 11, 12, 13, 14, 15 * x], 0),
+        ("03-dead-channels", lambda x: [10, 11 * x], 0),
+        ("04-params", lambda x: 140_288 * x, 0),
+        ("04-resnet", lambda x: {"groups": 1, "width": 64 * x}, 0),
+        ("04-resnet", lambda x: {"groups": x, "width": 64}, 0),
+        ("04-width", off_by(nearest_width), 0),
+        ("05-blocks", lambda x: 6 * x, 0),
+        ("05-depth", lambda x: [3, 4, 6 * x, 3], 0),
+        ("05-field", lambda x: 483 * x, 0),
+        ("05-cost", off_by(stack_macs), 0),
+        ("06-recall", lambda x: (0.75 * x, 0.9), 0.005),
+        ("06-recall", lambda x: (0.75, 0.9 * x), 0.005),
+        ("06-overfit", lambda x: 4 * x, 0),
+        ("06-f1", off_by(lambda p, r: 2 * p * r / (p + r) if p else 0), 1e-6),
+        (
+            "06-threshold",
+            lambda x: lambda *given: (lowest_by_counting(*given) or 0) * x or None,
+            1e-6,
+        ),
+    ],
+)
+def test_an_answer_may_be_off_by_so_much_and_no_more(name, answer, within):
+    for inside in (1 - 0.98 * within, 1 + 0.98 * within):
+        assert exercises.what_is_wrong(name, answer(inside)) is None
+    for outside in (1 - 1.02 * within - 1e-8, 1 + 1.02 * within + 1e-8):
+        assert exercises.what_is_wrong(name, answer(outside))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        *(
+            (kind(6), RIGHT)
+            for kind in (np.int8, np.float16, np.array, tf.constant, Fraction, Decimal)
+        ),
+        (tf.Variable(6.0), RIGHT),
+        ("6", "without quotes"),
+        (np.array("6"), "without quotes"),
+        (float("nan"), "nan"),
+        (Decimal("nan"), "nan"),
+        (tf.constant(float("inf")), "inf"),
+        (10**400, "far too large"),
+        (True, "must be one number"),
+        (np.True_, "must be one number"),
+        (6 + 0j, "must be one number"),
+        ([6], "must be one number"),
+        ([[6], [6, 6]], "must be one number"),
+        (object(), "must be one number"),
+        (keras.Input((1,)), "must be one number"),
+    ],
+)
+def test_what_counts_as_a_number(answer, words):
+    said = exercises.what_is_wrong("05-blocks", answer)
+    assert said is None if words is RIGHT else words in said
+
+
+class Odd:
+    """Nothing works with it."""
+
+    def __getattr__(self, name):
+        raise RuntimeError("odd")
+
+    __repr__ = __str__ = __eq__ = __iter__ = __array__ = __float__ = lambda *_: 1 / 0
+    __hash__ = object.__hash__
+
+
+ODD = [
+    *(True, "", "?", "12", [], [None, "1", object()], [[1], [2, 3]], {}, {"A": None, 3: 4}, 1j, -1),
+    *(
+        Fraction(1, 3),
+        Decimal("sNaN"),
+        10**400,
+        float("nan"),
+        object(),
+        Odd(),
+        [Odd()],
+        {"A": Odd()},
+    ),
+    *(np.arange(3), tf.zeros(2), itertools.count(), print, lambda *a, **b: a),
+    *(
+        lambda *a, **b: 1 / 0,
+        lambda *a, **b: Odd(),
+        lambda *a, **b: 10**400,
+        lambda *a, **b: [Odd()],
+    ),
+]
+
+
+@pytest.mark.parametrize("name", exercises.TEXTS)
+def test_no_answer_stops_a_checker(name):
+    for answer in ODD:
+        assert exercises.what_is_wrong(name, answer)
+
+
+@pytest.mark.parametrize("name", exercises.TEXTS)
+def test_hints_come_one_after_another_and_begin_again(name, capsys):
+    hints = exercises.TEXTS[name]["hints"]
+    assert len(hints) > 1
+    for _ in range(2):
+        for number, hint in enumerate(hints, start=1):
+            exercises.hint(name)
+            assert capsys.readouterr().out == f"{name}, hint {number} of {len(hints)}: {hint}\n"
+
+
+def test_check_says_whether_an_answer_is_right(capsys):
+    for answer, words in ((None, "not answered yet"), (6, "right! One block"), (5, "not yet. You")):
+        exercises.check("05-blocks", answer)
+        assert capsys.readouterr().out.startswith(f"05-blocks: {words}")
+    for unknown in ("06-nothing", "99-blocks", "", 5):
+        with pytest.raises(KeyError, match="There is no exercise"):
+            exercises.check(unknown, 1)
+
+
+@pytest.mark.parametrize("notebook", CELLS)
+def test_a_notebook_asks_each_of_its_exercises(notebook):
+    text = "\n".join(CELLS[notebook].values())
+    for call in ("check", "hint", "solution"):
+        asked = re.findall(rf'exercises\.{call}\("([\w-]+)"', text)
+        assert sorted(asked) == sorted(name for name in exercises.TEXTS if name[:2] == notebook)
+
+
+def test_the_notebooks_precision_changes_no_verdict_and_stays():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        assert exercises.what_is_wrong("04-build", helper) is None
+        assert "too early" in exercises.what_is_wrong("04-build", FAULTS["early ReLU"].block)
+        assert keras.config.dtype_policy().name == "mixed_float16"
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+# What the learners diagnose
+
+
+def test_each_suspect_has_the_fault_of_its_name():
+    suspects, kernel = wrong_convolutions.line_up()
+    probe = defined_by(CELLS["03"]["probe"].partition("\n\n\nfor ")[0], "03-diagnose", "probe")
+    tables = {SUSPECTS[letter]: probe(suspect, 12) for letter, suspect in suspects.items()}
+    good, four = (np.kron(np.eye(g), np.ones((12 // g, 12 // g))).astype(bool) for g in (3, 4))
+    assert (tables["right"] == good).all() and (tables["wrong axis"] == good).all()
+    assert (tables["swapped"] == four).all() and (tables["wrong order"] == good[:, ::-1]).all()
+    assert np.flatnonzero(tables["mixed"][0]).tolist() == [0, 3, 6, 9]
+    assert not tables["last for all"][:8].any() and tables["last for all"][8:].all()
+    assert not tables["one twice"][:4].any() and tables["one twice"].sum() == good.sum()
+    x = keras.random.normal((1, 8, 8, 12), seed=5)
+    wanted = wrong_convolutions.grouped_convolution(x, kernel, 3, wrong_convolutions.convolve)
+    same = [letter for letter, suspect in suspects.items() if np.allclose(suspect(x), wanted)]
+    assert [SUSPECTS[letter] for letter in same] == ["right"]
+
+
+# What the experiments of notebook 04 say of each block, nbval compares.
+@pytest.mark.parametrize("letter", MYSTERIES)
+def test_a_mystery_block_has_the_fault_of_its_letter_and_its_name_does_not_tell(letter):
+    block, fault = mystery_blocks()[letter], FAULTS[MYSTERIES[letter]]
+    assert fault.message in exercises.what_is_wrong("04-build", block)
+    assert "<lambda>" in repr(block) and not block.__doc__
+    assert [other.sign for other in FAULTS.values()].count(fault.sign) == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "faults"),
+    [("03 exercise-diagnose-question", SUSPECTS), ("04 exercise-diagnose-text", MYSTERIES)],
+)
+def test_a_notebook_names_each_fault_in_an_order_that_gives_nothing_away(cell, faults):
+    number, cell = cell.split()
+    listed = re.findall(r'^\| `"?([\w ]+)"?`', CELLS[number][cell], re.MULTILINE)
+    assert sorted(listed) == sorted(faults.values())
+    assert listed != list(faults.values())
+
+
+# What the exercises take for true
+
+
+def test_a_built_stack_costs_what_the_formula_says():
+    x = keras.Input((8, 8, 8))
+    built = recursive_stack(x, 2, channels=16, width=8, groups=4, strides=2, name="s")
+    assert stack_macs(2, 8, 16, 8, 4, 8, 2) == counting.macs(keras.Model(x, built))
+
+
+def test_the_receptive_field_is_as_wide_as_the_checker_says():
+    def field(early, early_stem=False):
+        size, step = 1, 1
+        windows = [(7, 2, early_stem), (3, 2, early_stem)]
+        for stage, count in enumerate((3, 4, 6, 3)):
+            windows += [(3, 2 if stage and not i else 1, early) for i in range(count)]
+        for kernel, stride, is_early in windows:
+            size += (kernel - 1) * step * (stride if is_early else 1)
+            step *= stride
+        return size
+
+    assert (field(False), field(True), field(True, early_stem=True)) == (427, 483, 493)
