@@ -27,7 +27,7 @@ def first_step(optimizer, image_size, batch_size):
         training.compile_model(model, 1e-3)
     else:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.Adam(1e-3), loss, ["accuracy"], jit_compile=False)
+        model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"], jit_compile=False)
     images = np.zeros((batch_size, image_size, image_size, 3), "float32")
     labels = np.arange(batch_size) % 4
     seconds = []

@@ -36,7 +36,7 @@ def run(options):
     """
     config = chosen_settings(options)
     run_dir = run_folder(config.runs_dir, options.run)
-    print(devices.use_gpus())
+    print(devices.use_gpu(every=True))
     devices.use_mixed_precision()
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()

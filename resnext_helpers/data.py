@@ -66,17 +66,25 @@ def load(config: CourseSettings, progress: bool = True, drop_remainder: bool = F
     Args:
         config: finds the photographs (see ``photo_folder.find``), and says how to prepare them.
         progress: show a bar while the files are checked.
-        drop_remainder: leave out a last, smaller batch for training.
+        drop_remainder: leave out a last, smaller batch, of which one of several GPUs would have
+            nothing.
 
     Raises:
-        CourseError: the photographs can't be used (see ``photo_folder.check``).
+        CourseError: the photographs can't be used (see ``photo_folder.check``), or no whole batch
+            is left.
     """
     folder = photo_folder.find(config)
     report = photo_folder.check(folder, progress)
     parts = split(report, config.validation_fraction, config.seed)
+    if drop_remainder and min(map(len, vars(parts).values())) < config.batch_size:
+        raise CourseError(
+            f"There are fewer than {config.batch_size} photographs, a batch, to train or to "
+            f"validate with: set a smaller batch size, or use one GPU (CUDA_VISIBLE_DEVICES=0)."
+        )
     form = {
         "image_size": config.image_size,
         "batch_size": config.batch_size,
+        "drop_remainder": drop_remainder,
         "cache": len(report.photos) * config.image_size**2 * 3 <= CACHE_BYTES,
     }
     training = {"training": True, "augment": True, "seed": config.seed, "passes": _new_passes()}
@@ -86,7 +94,7 @@ def load(config: CourseSettings, progress: bool = True, drop_remainder: bool = F
         report,
         report.class_names,
         parts,
-        train=pipeline(parts.train, drop_remainder=drop_remainder, **training, **form),
+        train=pipeline(parts.train, **training, **form),
         validation=pipeline(parts.validation, **form),
         passes=training["passes"],
     )

@@ -36,37 +36,14 @@ def available_cores():
     return os.cpu_count() or 1  # None where the system does not say
 
 
-def use_gpu(index=0):
-    """Compute on one GPU and let its memory grow with need; without a GPU, stay on the CPU.
+def use_gpu(every=False):
+    """Compute on the first GPU and let its memory grow with need; without a GPU, stay on the CPU.
 
     The article's 3.2.1. TensorFlow would otherwise take all memory of all GPUs at its start, so
     call this before the first computation.
 
     Args:
-        index: which of ``gpus()``.
-
-    Returns:
-        One sentence that says what was chosen.
-
-    Raises:
-        CourseError: there is no GPU of this number, or TensorFlow has already started.
-    """
-    found = gpus()
-    if not found:
-        return "No GPU was found: TensorFlow computes on the CPU."
-    if not 0 <= index < len(found):
-        raise CourseError(
-            f"GPU {index} was asked for, and there are {len(found)}: choose 0 to {len(found) - 1}."
-        )
-    _set_up([found[index]])
-    return f"TensorFlow computes on GPU {index}, and its memory grows with need."
-
-
-def use_gpus():
-    """Compute on all GPUs, and let their memory grow with need; without one, stay on the CPU.
-
-    A model uses several of them if it is built in the scope of ``strategy``. As with ``use_gpu``,
-    call this before the first computation.
+        every: compute on all GPUs; a model uses them if it is built in the scope of ``strategy``.
 
     Returns:
         One sentence that says what was chosen.
@@ -74,14 +51,9 @@ def use_gpus():
     Raises:
         CourseError: TensorFlow has already started.
     """
-    found = gpus()
-    if len(found) < 2:
-        return use_gpu()
-    _set_up(found)
-    return f"TensorFlow computes on {len(found)} GPUs, and their memory grows with need."
-
-
-def _set_up(chosen):
+    chosen = gpus() if every else gpus()[:1]
+    if not chosen:
+        return "No GPU was found: TensorFlow computes on the CPU."
     try:
         for gpu in chosen:
             tf.config.experimental.set_memory_growth(gpu, True)
@@ -91,22 +63,21 @@ def _set_up(chosen):
             "TensorFlow has already computed something, so its GPUs can't be set up any more: "
             "restart the kernel and run this first."
         ) from error
+    names = ", ".join(gpu.name.removeprefix("/physical_device:") for gpu in chosen)
+    return f"TensorFlow computes on {names}, and takes more memory there as it needs it."
 
 
-def strategy(devices=None):
+def strategy():
     """The ``tf.distribute`` strategy that fits: mirrored over several GPUs, else the default.
 
     Mirrored, each GPU has a copy of the network and computes with its share of every batch; all
     copies then take the same step. Build and compile a model in the strategy's ``scope()``, and
     train it with whole batches (``data.load(..., drop_remainder=True)``): in a last one of three
     photographs, some GPUs would have none.
-
-    Args:
-        devices: what to compute on, such as ``["GPU:0", "GPU:1"]``; None: every visible GPU.
     """
-    if devices is None and len(tf.config.get_visible_devices("GPU")) < 2:
+    if len(tf.config.get_visible_devices("GPU")) < 2:
         return tf.distribute.get_strategy()
-    return tf.distribute.MirroredStrategy(devices)
+    return tf.distribute.MirroredStrategy()
 
 
 def mixed_precision_helps():

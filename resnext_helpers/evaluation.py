@@ -177,18 +177,13 @@ def heat_map(model, image, class_index, layer=None):
         where nothing speaks for the class.
 
     Raises:
-        ValueError: there is no such layer or class, or the layer's output is no feature map.
+        ValueError: there is no such layer, or its output is no feature map.
     """
     features = model.get_layer(layer or last_feature_map(model)).output
     if len(features.shape) != 4:
         raise ValueError(
             f"The output of {layer!r} has no rows and columns: choose a layer before the pooling, "
             f"such as {last_feature_map(model)!r}."
-        )
-    if class_index not in range(model.output_shape[-1]):
-        raise ValueError(
-            f"There is no class {class_index}: the network knows {model.output_shape[-1]}, "
-            f"numbered from 0."
         )
     # From one input, not from a list of one: Keras would warn of the difference at each call.
     to_both = keras.Model(model.inputs[0], [features, model.outputs[0]])

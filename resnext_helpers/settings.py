@@ -1,7 +1,5 @@
 """The course's settings: one table of numbers that every notebook reads."""
 
-from __future__ import annotations  # set-up reads this file, perhaps with an older Python
-
 import hashlib
 import os
 from dataclasses import asdict, dataclass, replace
@@ -63,7 +61,7 @@ class CourseSettings:
 
 
 PROFILES = {
-    "sample": CourseSettings("sample", image_size=64, batch_size=16, epochs=8, learning_rate=2e-3),
+    "sample": CourseSettings("sample", image_size=64, batch_size=16, epochs=5, learning_rate=2e-3),
     # The article's size, batch, epochs and intended rate (its 3.2.3 and 3.4).
     "full": CourseSettings("full", image_size=224, batch_size=8, epochs=10, learning_rate=1e-4),
 }
@@ -73,9 +71,8 @@ def load(profile: str | None = None) -> CourseSettings:
     """The settings that the environment asks for.
 
     ``RESNEXT_PROFILE`` picks the profile (``sample`` unless set) where none is given here,
-    ``RESNEXT_DATA`` the folder of
-    photographs, ``RESNEXT_RUNS`` the folder for trained models. A relative path starts at the
-    project's folder, so it means the same from a notebook and from a terminal.
+    ``RESNEXT_DATA`` the folder of photographs, ``RESNEXT_RUNS`` the folder for trained models. A
+    relative path starts at the project's folder, from a notebook and from a terminal.
 
     Raises:
         CourseError: the profile doesn't exist.

@@ -28,7 +28,7 @@ from resnext_helpers.plots import learning_curves
 from resnext_helpers.settings import CourseError, CourseSettings, display_path
 
 CHECKPOINT = "checkpoint.npz"  # there while a training is unfinished: all that it needs to go on
-HISTORY = "history.csv"  # a line an epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds
+HISTORY = "history.csv"  # a line an epoch: its number, Keras' losses and accuracies, and seconds
 BEST = "model.keras"
 
 
@@ -148,26 +148,30 @@ class RunFolder(keras.callbacks.Callback):
         super().__init__()
         make_variables(model)
         self.folder, self.photos, self.rows = folder, photos, []
+        names = photos.class_names
         # Without the optimizer, and on the same weights: a third of the size to save.
         self._bare_model = keras.Model(model.inputs, model.outputs, name=model.name)
         self.set_model(model)
         self._files = {
-            "classes.json": photos.class_names,
+            "classes.json": names,
             "settings.json": {**asdict(config), "data_dir": str(photos.folder)},
-            "split.json": _split_by_name(photos),
+            "split.json": {  # file names, from the data folder, with the class of each
+                part: {
+                    photo.path.relative_to(photos.folder).as_posix(): names[photo.label]
+                    for photo in members
+                }
+                for part, members in vars(photos.split).items()
+            },
         }
-        self._training = json.loads(
-            json.dumps(
-                {  # trainings that agree in this are the same
-                    **config.without_folders(),
-                    "split": self._files["split.json"],
-                    "network": [model.name, model.count_params()],
-                    "trained weights": len(model.trainable_variables),
-                    "optimizer": _without_names(keras.optimizers.serialize(model.optimizer)),
-                },
-                default=str,
-            )
-        )
+        optimizer = json.dumps(keras.optimizers.serialize(model.optimizer), default=str)
+        training = {  # trainings that agree in this are the same
+            **config.without_folders(),
+            "split": self._files["split.json"],
+            "network": [model.name, model.count_params()],
+            "trained weights": len(model.trainable_variables),
+            "optimizer": re.sub(r'"name": "\w+"', "", optimizer),  # Keras numbers its names
+        }
+        self._training = {name: json.dumps(value) for name, value in training.items()}
         self._lock = filelock.FileLock(
             folder.with_name(f".{folder.name}.lock"), timeout=0, is_singleton=True
         )
@@ -192,13 +196,14 @@ class RunFolder(keras.callbacks.Callback):
 
     def _take_up(self, replace):
         where = display_path(self.folder)
-        path, found = self.folder / CHECKPOINT, None
+        path, differ, found = self.folder / CHECKPOINT, None, None
         if path.exists():
             with _explained(path), np.load(path) as arrays:  # no pickles: a file runs no code
                 found = json.loads(str(arrays["about"]))
-                if found["training"] == self._training:
+                differ = [n for n, v in self._training.items() if found["training"].get(n) != v]
+                if not differ:  # all of it or nothing
                     kept = [arrays[f"arr_{i}"] for i, _ in enumerate(self._variables())]
-        if found and found["training"] == self._training:
+        if found and not differ:
             for variable, array in zip(self._variables(), kept, strict=True):
                 variable.assign(array)
             self._write_run(found["rows"])  # it may have been killed just before
@@ -207,7 +212,6 @@ class RunFolder(keras.callbacks.Callback):
                 f"accuracy {best(self.rows)['val_accuracy']:.1%}. It goes on from there."
             )
         elif found:
-            differ = [n for n, v in self._training.items() if found["training"].get(n) != v]
             found = f"{where} holds an unfinished training that differs in {', '.join(differ)}"
             if not replace:
                 raise CourseError(f"{found}: choose another run folder, or delete this one.")
@@ -228,10 +232,9 @@ class RunFolder(keras.callbacks.Callback):
         self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        numbers = {name: float(logs[name]) for name in ("loss", "accuracy")}
-        numbers |= {name: float(logs[name]) for name in ("val_loss", "val_accuracy")}
-        row = {"epoch": epoch + 1, **numbers, "seconds": time.perf_counter() - self._started}
-        rows = [*self.rows, row]
+        seconds = time.perf_counter() - self._started
+        numbers = {name: float(value) for name, value in logs.items()}
+        rows = [*self.rows, {"epoch": epoch + 1, **numbers, "seconds": seconds}]
         about = np.array(json.dumps({"rows": rows, "training": self._training}))
         arrays = map(keras.ops.convert_to_numpy, self._variables())
         with _explained(self.folder), replacing(self.folder / CHECKPOINT) as path:
@@ -395,21 +398,3 @@ def _explained(path):
             f"program that has one of its files open, delete {CHECKPOINT} if it is damaged, or "
             f"choose a run folder in which you may write; then start again."
         ) from error
-
-
-def _without_names(config):
-    """Keras numbers the optimizers of a process; the second one is no other for that."""
-    if not isinstance(config, dict):
-        return config
-    return {key: _without_names(value) for key, value in config.items() if key != "name"}
-
-
-def _split_by_name(photos):
-    """For each part of the split: file names, from the data folder, with the class of each."""
-    return {
-        part: {
-            photo.path.relative_to(photos.folder).as_posix(): photos.class_names[photo.label]
-            for photo in members
-        }
-        for part, members in vars(photos.split).items()
-    }

@@ -16,7 +16,7 @@ from pictures import make_folder, picture
 
 from resnext_helpers import data, photo_folder, photos
 from resnext_helpers.photo_folder import Photo, Report
-from resnext_helpers.settings import PROFILES
+from resnext_helpers.settings import PROFILES, CourseError
 
 
 @pytest.fixture
@@ -305,7 +305,16 @@ def test_load(config, folder):
     assert not np.array_equal(first[0], second[0])
     assert found.passes == 2
     np.testing.assert_array_equal(epoch(data.load(config, progress=False).train)[0], first[0])
-    assert len(data.load(config, progress=False, drop_remainder=True).train) == 2
+
+
+def test_several_gpus_get_whole_batches(config):
+    """9 photographs are for training and 3 for validation."""
+    found = data.load(
+        dataclasses.replace(config, batch_size=2), progress=False, drop_remainder=True
+    )
+    assert (len(found.train), len(found.validation)) == (4, 1)
+    with pytest.raises(CourseError, match="fewer than 4"):
+        data.load(dataclasses.replace(config, batch_size=4), progress=False, drop_remainder=True)
 
 
 def test_training_is_augmented_and_validation_never(config):

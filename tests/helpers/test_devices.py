@@ -78,40 +78,19 @@ def test_without_a_gpu_nothing_is_changed(machine):
     assert not asked.visible
 
 
-def test_one_gpu_is_chosen_and_its_memory_grows(machine):
-    asked = machine({}, {})
-    assert "GPU 1" in devices.use_gpu(1)
-    assert asked.growth == [(gpu(1), True)]
-    assert asked.visible == [([gpu(1)], "GPU")]
-
-
-@pytest.mark.parametrize("number", [2, -1])
-def test_a_gpu_that_is_not_there_is_refused(machine, number):
-    asked = machine({}, {})
-    with pytest.raises(CourseError, match=f"GPU {number} was asked for, .*choose 0 to 1"):
-        devices.use_gpu(number)
-    assert not asked.visible
-
-
-@pytest.mark.parametrize("details", [(), ({},)])
-def test_all_of_up_to_one_gpu_is_the_same_as_one(machine, details):
-    asked = machine(*details)
-    assert devices.use_gpus() == devices.use_gpu()
-    assert asked.visible == 2 * [([gpu(0)], "GPU")] * len(details)
-
-
-def test_all_gpus_are_chosen_and_the_memory_of_each_grows(machine):
+@pytest.mark.parametrize(("every", "chosen"), [(False, [0]), (True, [0, 1, 2])])
+def test_gpus_are_chosen_and_their_memory_grows(machine, every, chosen):
     asked = machine({}, {}, {})
-    assert "3 GPUs" in devices.use_gpus()
-    assert asked.growth == [(gpu(number), True) for number in range(3)]
-    assert asked.visible == [([gpu(0), gpu(1), gpu(2)], "GPU")]
+    said = devices.use_gpu(every)
+    assert all(f"GPU:{number}" in said for number in chosen)
+    assert asked.growth == [(gpu(number), True) for number in chosen]
+    assert asked.visible == [([gpu(number) for number in chosen], "GPU")]
 
 
-@pytest.mark.parametrize("choose", [devices.use_gpu, devices.use_gpus])
-def test_too_late_a_choice_says_what_to_do(machine, choose):
+def test_too_late_a_choice_says_what_to_do(machine):
     machine({}, {}, error=RuntimeError("cannot be modified after being initialized"))
     with pytest.raises(CourseError, match="restart the kernel"):
-        choose()
+        devices.use_gpu()
 
 
 def test_tensorflow_really_refuses_a_late_setting():
@@ -129,14 +108,8 @@ def test_up_to_one_gpu_needs_no_strategy(machine, details):
 
 def test_several_gpus_work_in_step(machine, monkeypatch):
     machine({}, {})
-    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: ("mirrored", devices))
-    assert devices.strategy() == ("mirrored", None)  # which takes them all
-
-
-def test_the_devices_that_work_in_step_can_be_named():
-    strategy = devices.strategy(["CPU:0"])
-    assert isinstance(strategy, tf.distribute.MirroredStrategy)
-    assert [name[-5:] for name in strategy.extended.worker_devices] == ["CPU:0"]
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: "mirrored")
+    assert devices.strategy() == "mirrored"
 
 
 @pytest.mark.parametrize(

@@ -87,17 +87,15 @@ def test_the_last_layer_of_each_stage(resnext):
 
 
 @pytest.mark.parametrize(
-    ("class_index", "layer", "message"),
+    ("layer", "message"),
     [
-        (0, "layer9_0_out", "layer9_0_out"),
-        (0, "flat", "no rows and columns: choose a layer before the pooling, such as 'map'"),
-        (3, None, "There is no class 3: the network knows 3, numbered from 0"),
-        (-1, None, "There is no class -1"),
+        ("layer9_0_out", "layer9_0_out"),
+        ("flat", "no rows and columns: choose a layer before the pooling, such as 'map'"),
     ],
 )
-def test_what_is_not_there_is_named(corner_model, class_index, layer, message):
+def test_what_is_not_there_is_named(corner_model, layer, message):
     with pytest.raises(ValueError, match=message):
-        evaluation.heat_map(corner_model, lit(0, 0), class_index, layer)
+        evaluation.heat_map(corner_model, lit(0, 0), 0, layer)
 
 
 def test_a_network_without_feature_maps_is_named():
