@@ -122,14 +122,9 @@ class RunFolder(keras.callbacks.Callback):
     """Keeps a training in a folder, so that a stop, a crash or a power cut costs one epoch at most.
 
     Give it to ``model.fit`` as the first callback, with ``initial_epoch=run.epoch``. A training of
-    the same network, settings and photographs that was cut off goes on after its last full epoch.
-    The optimizer's state goes on too, and each epoch has the order of photographs that it would
-    have had. At the end, the model has its best weights. Whatever happens, each file is an old one
-    or a new one, never half of one; a finished run is replaced once a new one's first epoch ended.
-
-    Attributes:
-        rows: one dict for each epoch so far, by the names of ``history.csv``.
-        epoch: how many epochs are done.
+    the same network, settings and photographs that was cut off goes on after its last full epoch,
+    with Adam's state and each epoch's order of photographs. At the end, the model has its best
+    weights. Each file is always an old one or a new one, never half of one.
 
     Args:
         folder: for ``model.keras`` (best), ``history.csv``, ``classes.json``, ``settings.json``
@@ -137,7 +132,10 @@ class RunFolder(keras.callbacks.Callback):
         model: compiled network.
         photos: the ``data.Photos`` to train on.
         config: ``settings.CourseSettings``.
-        replace: whether another training that is in the folder may be replaced.
+        replace: whether another training in the folder may be replaced, when an epoch has ended.
+
+    Attributes:
+        rows: one dict for each epoch so far, by the names of ``history.csv``.
 
     Raises:
         CourseError: another process trains in the folder; or the folder holds a training that may
@@ -155,10 +153,9 @@ class RunFolder(keras.callbacks.Callback):
         self._files = {
             "classes.json": names,
             "settings.json": {**asdict(config), "data_dir": str(photos.folder)},
-            "split.json": {  # file names, from the data folder, with the class of each
+            "split.json": {  # the class of each file
                 part: {
-                    photo.path.relative_to(photos.folder).as_posix(): names[photo.label]
-                    for photo in members
+                    p.path.relative_to(photos.folder).as_posix(): names[p.label] for p in members
                 }
                 for part, members in vars(photos.split).items()
             },
@@ -188,6 +185,7 @@ class RunFolder(keras.callbacks.Callback):
 
     @property
     def epoch(self):
+        """How many epochs are done."""
         return len(self.rows)
 
     def close(self):
@@ -287,7 +285,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.started, self.first_step, self.before = time.perf_counter(), None, self.run.epoch
-        self._show("TensorFlow prepares the first step; this takes up to half a minute.")
+        self._show("TensorFlow prepares the first step; this takes some seconds.")
 
     def on_train_batch_end(self, batch, logs=None):
         if self.first_step is None:
