@@ -20,10 +20,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from resnext_helpers import photo_folder  # noqa: E402
+from resnext_helpers import evaluation, photo_folder  # noqa: E402
 from resnext_helpers.training import BEST, CHECKPOINT, HISTORY, is_finished  # noqa: E402
 
 NEVER = "never"
@@ -119,7 +118,7 @@ def epochs_kept(run_dir):
 def is_whole(run_dir, epochs):
     """Whether a run has each epoch once, and a model that can be loaded."""
     numbers = [int(line.partition(",")[0]) for line in _history(run_dir)[1:]]
-    keras.saving.load_model(run_dir / BEST)
+    evaluation.load_run(run_dir)
     return numbers == list(range(1, epochs + 1))
 
 
