@@ -1,10 +1,9 @@
 """From photographs to batches for training: split, read, shuffle, augment, scale."""
 
-import functools
 import hashlib
 import logging
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -23,7 +22,6 @@ STD = np.array([0.229, 0.224, 0.225], np.float32)
 CACHE_BYTES = 1_000_000_000  # ``load`` keeps photographs in memory up to here
 
 _log = logging.getLogger(__name__)
-_new_passes = functools.partial(tf.Variable, 0, trainable=False, dtype=tf.int64)
 
 
 @dataclass(frozen=True)
@@ -36,28 +34,16 @@ class Split:
 
 @dataclass(frozen=True)
 class Photos:
-    """All that a notebook needs of a folder of photographs.
-
-    Attributes:
-        folder: where the photographs are.
-        source: the same, in words.
-        report: what the check of the folder found.
-        class_names: one name a class, in the order of the labels.
-        split: which photographs are in which part.
-        train: batches for training: shuffled, augmented, scaled.
-        validation: batches for validation: in order, scaled.
-        passes: number of the next pass over ``train``; a training that goes on assigns the number
-            of its epochs so far.
-    """
+    """All that a notebook needs of a folder of photographs."""
 
     folder: Path
-    source: str
+    source: str  # the folder, in words
     report: Report
-    class_names: list[str]
+    class_names: list[str]  # in the order of the labels
     split: Split
-    train: tf.data.Dataset
-    validation: tf.data.Dataset
-    passes: tf.Variable = field(default_factory=_new_passes)
+    train: tf.data.Dataset  # batches: shuffled, augmented, scaled
+    validation: tf.data.Dataset  # batches: in order, scaled
+    passes: tf.Variable  # number of the next pass over ``train``: the epochs so far
 
 
 def load(config: CourseSettings, progress: bool = True, drop_remainder: bool = False) -> Photos:
@@ -87,7 +73,8 @@ def load(config: CourseSettings, progress: bool = True, drop_remainder: bool = F
         "drop_remainder": drop_remainder,
         "cache": len(report.photos) * config.image_size**2 * 3 <= CACHE_BYTES,
     }
-    training = {"training": True, "augment": True, "seed": config.seed, "passes": _new_passes()}
+    passes = tf.Variable(0, trainable=False, dtype=tf.int64)
+    training = {"training": True, "augment": True, "seed": config.seed, "passes": passes}
     return Photos(
         folder,
         photo_folder.source(folder),
@@ -96,7 +83,7 @@ def load(config: CourseSettings, progress: bool = True, drop_remainder: bool = F
         parts,
         train=pipeline(parts.train, **training, **form),
         validation=pipeline(parts.validation, **form),
-        passes=training["passes"],
+        passes=passes,
     )
 
 
@@ -153,14 +140,15 @@ def pipeline(
         augment: vary each picture each time (see ``augmentation``).
         cache: keep the pictures in memory after the first epoch.
         seed: another seed gives other orders and other variations.
-        passes: number of the next pass; None begins at 0.
+        passes: number of the next pass, begins at 0 unless given.
         drop_remainder: leave out a last, smaller batch.
 
     Returns:
         Dataset of ``(images, labels)``: ``float32 (batch, image_size, image_size, 3)`` as from
         ``scale``, and ``int32 (batch,)``.
     """
-    passes = _new_passes() if passes is None else passes
+    if passes is None:
+        passes = tf.Variable(0, trainable=False, dtype=tf.int64)
     items, read = tf.data.Dataset.range(len(photos)), _reader(photos, image_size)
     if cache:  # before shuffling, and as 8-bit pixels, a quarter of the memory of floats
         items = items.map(read, tf.data.AUTOTUNE).cache()

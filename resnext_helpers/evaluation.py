@@ -17,23 +17,14 @@ from resnext_helpers.settings import CourseError, CourseSettings, display_path
 
 @dataclass(frozen=True)
 class Run:
-    """A trained network and what is needed to judge it.
-
-    Attributes:
-        folder: the run folder.
-        model: network from ``(batch, image_size, image_size, 3)`` scaled pictures to logits.
-        class_names: one name a logit.
-        image_size: height and width of a picture, in pixels.
-        history: one dict an epoch, by the names of ``history.csv``.
-        validation: the photographs that training never saw.
-    """
+    """A trained network and what is needed to judge it."""
 
     folder: Path
-    model: keras.Model
-    class_names: list[str]
-    image_size: int
-    history: list[dict]
-    validation: list[Photo]
+    model: keras.Model  # from scaled pictures, (batch, image_size, image_size, 3), to logits
+    class_names: list[str]  # one a logit
+    image_size: int  # height and width of a picture, in pixels
+    history: list[dict]  # one an epoch, by the names of history.csv
+    validation: list[Photo]  # what training never saw
 
 
 def load_run(folder: Path) -> Run:
@@ -89,28 +80,15 @@ def find_run(config: CourseSettings) -> Run:
         print(f"The run in {display_path(run_dir)}, {len(run.history)} epochs of {run.model.name}.")
         return run
     print("There is no run of notebook 05 yet: a small network is trained instead, in seconds.")
-    return quick_run(config, quick)
-
-
-def quick_run(config: CourseSettings, folder: Path) -> Run:
-    """Train a small ResNeXt for a few epochs into a run folder.
-
-    It has one block a stage instead of 3, 4, 6 and 3 and sees small pictures: seconds instead of
-    minutes, and less accurate.
-    """
+    # One block a stage instead of 3, 4, 6 and 3, and small pictures: faster, and less accurate.
     small = replace(config, image_size=48, batch_size=16, epochs=6, learning_rate=2e-3)
     birds = data.load(small)
-    model = models.resnext(
-        (small.image_size, small.image_size, 3),
-        len(birds.class_names),
-        groups=32,
-        width_per_group=4,
-        blocks=(1, 1, 1, 1),
-        name="small_resnext",
-    )
+    shape, classes = (small.image_size, small.image_size, 3), len(birds.class_names)
+    form = {"groups": 32, "width_per_group": 4, "blocks": (1, 1, 1, 1), "name": "small_resnext"}
+    model = models.resnext(shape, classes, **form)
     training.compile_model(model, small.learning_rate)
-    training.train(model, birds, small, folder)
-    return load_run(folder)
+    training.train(model, birds, small, quick)
+    return load_run(quick)
 
 
 def predict(run: Run, photographs: list[Photo], batch_size: int = 32):

@@ -19,8 +19,8 @@ from resnext_helpers.layers import BatchNorm, GroupedConv2D, kaiming_normal
 from resnext_helpers.settings import CourseError, display_path
 
 # Residual blocks in each stage. Three convolutions a block, the stem's one and the last layer make
-# the number of layers (Table 1; He et al., 2016, Table 1; Section 5.3 for 29).
-BLOCKS = {29: (3, 3, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+# the number of layers (Table 1; He et al., 2016, Table 1).
+BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 TABLE_2 = {1: 64, 2: 40, 4: 24, 8: 14, 32: 4}  # cardinality: width of a group, at equal complexity
 
 HEAD = ("fc.weight", "fc.bias")  # of the last layer, whose size depends on the number of classes
@@ -43,13 +43,6 @@ def stem(x):
     # Zeros can't win against what a ReLU lets through, so padding with zeros is exact here.
     x = layers.ZeroPadding2D(1, name="maxpool_pad")(x)
     return layers.MaxPooling2D(3, strides=2, name="maxpool")(x)
-
-
-def cifar_stem(x):
-    """The stem for CIFAR's small pictures: a 3×3 convolution, and the size stays (Section 5.3)."""
-    x = _convolution(x, 64, 3, padding="same", name="conv1")
-    x = BatchNorm(name="bn1")(x)
-    return layers.ReLU(name="relu")(x)
 
 
 def block(x, *, channels, width, groups, strides=1, zero_init_residual=False, name):
@@ -109,13 +102,12 @@ def stack(x, number_of_blocks, *, strides, name, **form):
     return x
 
 
-def _convolution(x, filters, kernel_size, *, strides=1, padding="valid", name):
+def _convolution(x, filters, kernel_size, *, strides=1, name):
     """A convolution without bias: the batch norm behind it adds its own."""
     return layers.Conv2D(
         filters,
         kernel_size,
         strides=strides,
-        padding=padding,
         use_bias=False,
         kernel_initializer=kaiming_normal(),
         name=name,
@@ -162,7 +154,6 @@ def resnext(
     groups,
     width_per_group,
     blocks=BLOCKS[50],
-    cifar=False,
     zero_init_residual=False,
     name="resnext",
 ):
@@ -175,7 +166,6 @@ def resnext(
         width_per_group: channels of one group in the first stage, d in the paper; it doubles from
             stage to stage.
         blocks: residual blocks in each stage, such as ``BLOCKS[101]``.
-        cifar: begin with ``cifar_stem``, for pictures of about 32×32 pixels.
         zero_init_residual: start the last batch norm of every block at zero, so that a fresh block
             passes on its shortcut alone (Goyal et al., 2017, Section 5.1). Training starts faster.
         name: the model's name.
@@ -188,7 +178,7 @@ def resnext(
         ValueError: an argument is no shape or no positive number.
     """
     inputs = keras.Input(input_shape)
-    x = cifar_stem(inputs) if cifar else stem(inputs)
+    x = stem(inputs)
     for stage, number_of_blocks in enumerate(blocks):
         x = stack(
             x,
@@ -289,9 +279,7 @@ def _read(path):
         )
     try:
         return load(path.read_bytes())
-    except OSError as error:
-        raise CourseError(f"{display_path(path)} can't be read: {error.strerror}.") from error
-    except SafetensorError as error:
+    except (OSError, SafetensorError) as error:
         raise CourseError(
-            f"{display_path(path)} is damaged or cut off ({error}): delete it and get it again."
+            f"{display_path(path)} can't be read ({error}): if it is damaged, get it again."
         ) from error

@@ -40,19 +40,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What is in a folder of class folders.
-
-    Attributes:
-        folder: the folder that was checked.
-        class_names: one name a class, in the order of the labels 0, 1, 2, ...
-        photos: every photograph that can be used, sorted by class and name.
-        problems: every file that is skipped, or used but unusual, sorted by path.
-    """
+    """What is in a folder of class folders."""
 
     folder: Path
-    class_names: list[str]
-    photos: list[Photo]
-    problems: list[Problem]
+    class_names: list[str]  # in the order of the labels 0, 1, 2, ...
+    photos: list[Photo]  # that can be used, sorted by class and name
+    problems: list[Problem]  # files that are skipped, or used but unusual, sorted by path
 
     def counts(self) -> dict[str, int]:
         """Usable photographs a class."""

@@ -14,32 +14,18 @@ class CourseError(Exception):
 
 @dataclass(frozen=True, repr=False)
 class CourseSettings:
-    """What a run of the course uses.
+    """What a run of the course uses."""
 
-    Attributes:
-        profile: ``"sample"`` (small pictures, a minute on a CPU) or ``"full"`` (the article's
-            picture size, batch and epochs).
-        image_size: height and width of a photograph, in pixels.
-        batch_size: photographs in one training step.
-        epochs: passes over the training photographs.
-        learning_rate: Adam's peak step size.
-        patience: epochs without a better result after which training stops early; None: never.
-        seed: fixes the split, the shuffling and the first weights.
-        validation_fraction: share of the photographs that is kept for validation.
-        data_dir: folder of class folders, or None to look for one (``photo_folder.find``).
-        runs_dir: where trained models go, one folder a run.
-    """
-
-    profile: str
-    image_size: int
-    batch_size: int
-    epochs: int
-    learning_rate: float
-    patience: int | None = None
-    seed: int = 123
-    validation_fraction: float = 0.2
-    data_dir: Path | None = None
-    runs_dir: Path = PROJECT / "runs"
+    profile: str  # "sample" (small pictures, a minute on a CPU) or "full" (as in the article)
+    image_size: int  # height and width of a photograph, in pixels
+    batch_size: int  # photographs in one training step
+    epochs: int  # passes over the training photographs
+    learning_rate: float  # Adam's peak step size
+    patience: int | None = None  # stop early after so many epochs without a better result
+    seed: int = 123  # fixes the split, the shuffling and the first weights
+    validation_fraction: float = 0.2  # share of the photographs that is kept for validation
+    data_dir: Path | None = None  # folder of class folders; None: look for one
+    runs_dir: Path = PROJECT / "runs"  # where trained models go, one folder a run
 
     def run_dir(self, data_dir: Path) -> Path:
         """The run folder for photographs in ``data_dir``: another data set never overwrites it."""

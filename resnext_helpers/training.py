@@ -268,11 +268,7 @@ class RunFolder(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """Says how a training goes: ``show`` gets the epochs so far and a sentence.
-
-    Args:
-        run: the training's ``RunFolder``, which is called before this.
-    """
+    """Says how the training of a ``RunFolder`` goes: ``show`` gets its rows and a sentence."""
 
     SECONDS = 3  # between two calls of ``show`` within an epoch
 
@@ -326,15 +322,11 @@ class LiveFigure(Progress):
 def train(model, photos, config, folder: Path, progress=LiveFigure, replace=True):
     """Train a compiled model: ``model.fit`` with a ``RunFolder``, and TensorBoard's log in it.
 
-    Args:
-        model, photos, config, folder, replace: as in ``RunFolder``.
-        progress: class of the callback that shows how it goes.
+    Arguments and errors as in ``RunFolder``; ``progress`` is the class of the callback that shows
+    how it goes. A ``CourseError`` also says that no photograph of a class can be read any more.
 
     Returns:
         ``RunFolder.rows``; after Ctrl-C or ■, of the epochs that ended.
-
-    Raises:
-        CourseError: as in ``RunFolder``; or no photograph of a class can be read any more.
     """
     run = RunFolder(folder, model, photos, config, replace)
     log = folder / "tensorboard" / time.strftime("%Y-%m-%d-%H-%M-%S")

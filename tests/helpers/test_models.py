@@ -12,17 +12,15 @@ import tensorflow as tf
 
 from resnext_helpers import counting, models, training
 
-RESNEXT29 = {"groups": 8, "width_per_group": 64, "blocks": models.BLOCKS[29], "cifar": True}
 BUILD = {
     "ResNeXt-50": models.ResNeXt50,
     "ResNet-50": models.ResNet50,
-    "ResNeXt-29": lambda: models.resnext((32, 32, 3), 10, **RESNEXT29),
 }
 
 
 @pytest.fixture(scope="module")
 def networks():
-    """Each network of 50 or 29 layers, built once, with the same first weights every time."""
+    """Each network of 50 layers, built once, with the same first weights every time."""
     keras.utils.set_random_seed(0)
     return {name: build() for name, build in BUILD.items()}
 
@@ -49,7 +47,6 @@ def random_images(shape):
     [
         ("ResNeXt-50", 25_028_904, 25_097_128, 4_230_479_872),
         ("ResNet-50", 25_557_032, 25_610_152, 4_089_184_256),
-        ("ResNeXt-29", 34_426_698, 34_484_170, 5_387_266_048),  # Section 5.3, Table 7: 34.4M
     ],
 )
 def test_each_network_costs_what_the_paper_says(networks, name, parameters, with_statistics, macs):
@@ -92,19 +89,10 @@ def test_layers_with_weights_have_the_reference_names(networks):
     assert {layer.name for layer in networks["ResNeXt-50"].layers if layer.weights} == expected
 
 
-@pytest.mark.parametrize(
-    ("network", "stages"),  # of each stage: groups, inside, outside, height of the map
-    [
-        (
-            "ResNeXt-50",
-            [(32, 128, 256, 56), (32, 256, 512, 28), (32, 512, 1024, 14), (32, 1024, 2048, 7)],
-        ),
-        ("ResNeXt-29", [(8, 512, 256, 32), (8, 1024, 512, 16), (8, 2048, 1024, 8)]),
-    ],
-)
-def test_widths_and_sizes_of_each_stage(networks, network, stages):
-    model = networks[network]
-    for stage, (groups, inside, outside, size) in enumerate(stages, start=1):
+def test_widths_and_sizes_of_each_stage(networks):
+    model, groups = networks["ResNeXt-50"], 32
+    stages = [(128, 256, 56), (256, 512, 28), (512, 1024, 14), (1024, 2048, 7)]
+    for stage, (inside, outside, size) in enumerate(stages, start=1):
         grouped = model.get_layer(f"layer{stage}_0_conv2")
         assert grouped.groups == groups
         assert grouped.kernel.shape == (3, 3, inside // groups, inside)
@@ -159,9 +147,8 @@ def test_the_last_layer_starts_evenly_between_two_bounds(networks):
         assert abs((scaled**2).mean() - 1 / 3) < ERRORS * np.sqrt(4 / 45 / n)
 
 
-@pytest.mark.parametrize(("name", "number"), [("ResNeXt-50", 53), ("ResNeXt-29", 31)])
-def test_the_papers_batch_norm_and_no_bias_behind_every_convolution(networks, name, number):
-    layers = networks[name].layers
+def test_the_papers_batch_norm_and_no_bias_behind_every_convolution(networks):
+    layers, number = networks["ResNeXt-50"].layers, 53
     norms = [one for one in layers if isinstance(one, keras.layers.BatchNormalization)]
     assert [len(one.weights) for one in layers if "conv" in type(one).__name__.lower()] == (
         number * [1]
@@ -211,15 +198,14 @@ def test_the_3x3_pads_one_pixel_on_every_side_and_has_the_stride(size, strides):
 
 
 @pytest.mark.parametrize("size", [8, 7, 1])
-@pytest.mark.parametrize(("stem", "strides", "padding"), [("stem", 2, 3), ("cifar_stem", 1, 1)])
-def test_the_stem_pads_alike_on_every_side(size, stem, strides, padding):
+def test_the_stem_pads_alike_on_every_side(size):
     x = keras.Input((None, None, 3))
-    model = keras.Model(x, getattr(models, stem)(x))
+    model = keras.Model(x, models.stem(x))
     images = random_images((2, size, size, 3))
     kernel = np.array(model.get_layer("conv1").kernel)
-    found = between(model, "conv1_pad" if stem == "stem" else "conv1", "conv1")(images)
-    np.testing.assert_allclose(found, convolution(images, kernel, strides, padding), atol=1e-4)
-    assert model(images).shape[1] == ((size + 3) // 4 if stem == "stem" else size)
+    found = between(model, "conv1_pad", "conv1")(images)
+    np.testing.assert_allclose(found, convolution(images, kernel, 2, padding=3), atol=1e-4)
+    assert model(images).shape[1] == (size + 3) // 4
 
 
 def test_the_max_pooling_is_padded_on_every_side():

@@ -132,9 +132,9 @@ def test_what_does_not_fit_is_named_and_changes_nothing(model, changes, message,
     ("name", "content", "message"),
     [
         ("weights.pth", b"PK", "no .safetensors file: turn weights that torch.save wrote"),
-        ("missing.safetensors", None, "can't be read: No such file"),
-        ("empty.safetensors", b"", "damaged or cut off"),
-        ("page.safetensors", b"<html>Please log in</html>", "damaged or cut off"),
+        ("missing.safetensors", None, "can't be read .*No such file"),
+        ("empty.safetensors", b"", "can't be read"),
+        ("page.safetensors", b"<html>Please log in</html>", "can't be read"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(model, tmp_path, name, content, message):
