@@ -27,12 +27,12 @@ def write(results, folder):
     """
     plots.use_style()
     picture = training_speed(results)
-    picture.save(folder / "speed.png")
+    (folder / "speed.png").write_bytes(picture.png)
     parts = [head(results), summary(results), f"![{picture.alt}](speed.png)", all_settings(results)]
     text, pictures = accuracy_report.sections(comparison.load(), speeds(results))
     parts.append(text)
     for name, drawn in pictures.items():
-        drawn.save(folder / name)
+        (folder / name).write_bytes(drawn.png)
     (folder / "RESULTS.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 

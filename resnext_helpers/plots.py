@@ -80,10 +80,6 @@ class Picture:
         self.png = small_png(drawn(figure))
         plt.close(figure)  # or Jupyter would show it a second time
 
-    def save(self, path):
-        """Write the PNG file to ``path``."""
-        Path(path).write_bytes(self.png)
-
     def __repr__(self):
         return self.alt
 
@@ -138,7 +134,7 @@ def photo_grid(images, titles, alt, columns=4):
     return Picture(figure, alt, titles=list(titles))
 
 
-def bars(values, alt, *, ylabel, title="", labels=None, horizontal=False):
+def bars(values, alt, *, ylabel, title="", horizontal=False):
     """One bar a name, each with its value written on it and its own hatch.
 
     Args:
@@ -146,7 +142,6 @@ def bars(values, alt, *, ylabel, title="", labels=None, horizontal=False):
         alt: what the bars show.
         ylabel: the quantity and its unit.
         title: the figure's title.
-        labels: texts on the bars, by name; the values themselves if left out.
         horizontal: bars to the right, for long names.
     """
     figure, axis = plt.subplots(figsize=(9, 1.4 + 0.6 * len(values)) if horizontal else None)
@@ -154,8 +149,7 @@ def bars(values, alt, *, ylabel, title="", labels=None, horizontal=False):
     drawn = draw(list(values), list(values.values()), edgecolor="black")
     for i, bar in enumerate(drawn):
         bar.set(facecolor=CYCLE[i % len(CYCLE)], hatch=HATCHES[i % len(HATCHES)], alpha=0.85)
-    texts = [(labels or values)[name] for name in values]
-    axis.bar_label(drawn, [t if isinstance(t, str) else f"{t:,}" for t in texts], padding=3)
+    axis.bar_label(drawn, [f"{value:,}" for value in values.values()], padding=3)
     axis.margins(**({"x": 0.15} if horizontal else {"y": 0.15}))
     (axis.set_xlabel if horizontal else axis.set_ylabel)(ylabel)
     if horizontal:
@@ -164,14 +158,14 @@ def bars(values, alt, *, ylabel, title="", labels=None, horizontal=False):
     return Picture(figure, alt, values=dict(values))
 
 
-def learning_curves(rows, *, title="", epochs=None):
+def learning_curves(rows, title, epochs):
     """Loss and accuracy by epoch, training beside validation (the article's 3.5).
 
     Args:
         rows: one dict an epoch with ``epoch``, ``loss``, ``accuracy``, ``val_loss``,
             ``val_accuracy``.
         title: the figure's title.
-        epochs: how many epochs the axis leaves room for; as many as there are if left out.
+        epochs: how many epochs the axis leaves room for.
     """
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.4))
     figure.suptitle(title, fontsize=14)
@@ -185,7 +179,7 @@ def learning_curves(rows, *, title="", epochs=None):
             axis.plot(numbers, values, mark, color=COLORS[color], label=label)
             if values:
                 told.append(f"{label} {name} {values[0]:.2f} to {values[-1]:.2f}")
-        axis.set(xlabel="epoch", ylabel=name, xlim=(0.5, (epochs or len(rows)) + 0.5))
+        axis.set(xlabel="epoch", ylabel=name, xlim=(0.5, epochs + 0.5))
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend()
     axes[0].set_ylim(bottom=0)

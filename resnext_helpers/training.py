@@ -312,7 +312,7 @@ class LiveFigure(Progress):
     shown_at = None
 
     def show(self, rows, title):
-        picture = learning_curves(rows, title=title, epochs=self.params["epochs"])
+        picture = learning_curves(rows, title, self.params["epochs"])
         if self.shown_at is None:
             self.shown_at = display(picture, display_id=True)
         else:

@@ -28,7 +28,7 @@ FIGURES = {
     "photo_grid": lambda: plots.photo_grid(PHOTOS, NAMES, "Five pictures"),
     "bars": lambda: plots.bars(BARS, "Three bars", ylabel="milliseconds"),
     "horizontal bars": lambda: plots.bars(BARS, "Bars", ylabel="seconds", horizontal=True),
-    "learning_curves": lambda: plots.learning_curves(ROWS, title="A run"),
+    "learning_curves": lambda: plots.learning_curves(ROWS, "A run", 3),
 }
 
 pytestmark = pytest.mark.usefixtures("style")
@@ -104,11 +104,6 @@ def test_bars_are_as_long_as_their_values(name, figures):
     assert (axis.get_xlabel() or axis.get_ylabel()) in ("seconds", "milliseconds")
 
 
-def test_bars_carry_other_texts_where_asked(figures):
-    plots.bars(BARS, "Bars", ylabel="ms", labels={"one": "a", "two": "b", "three": "c"})
-    assert [text.get_text() for text in figures[0].axes[0].texts] == ["a", "b", "c"]
-
-
 def test_learning_curves_are_the_history(figures):
     picture = FIGURES["learning_curves"]()
     for axis, name in zip(figures[0].axes, ("loss", "accuracy"), strict=True):
@@ -120,7 +115,7 @@ def test_learning_curves_are_the_history(figures):
             assert lines[label].get_ydata().tolist() == picture.data[key] == values
         assert lines["training"].get_linestyle() != lines["validation"].get_linestyle()
     assert "validation accuracy 0.10 to 0.30" in picture.alt
-    assert "No epoch" in plots.learning_curves([], epochs=3).alt
+    assert "No epoch" in plots.learning_curves([], "A run", 3).alt
 
 
 def test_chinese_is_drawn_with_the_courses_own_font(caplog):
