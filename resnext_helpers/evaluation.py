@@ -128,27 +128,20 @@ def predict_image(model, image):
 
 
 def confident_mistakes(labels, probabilities, count=8):
-    """Where the network was wrong and most sure of it.
-
-    Returns:
-        Indices of at most ``count`` photographs, the most confident mistake first.
-    """
+    """Where the network was wrong: numbers of photographs, the most confident mistake first."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     confidence = probabilities[wrong].max(axis=1)
     return wrong[np.argsort(-confidence, kind="stable")][:count]
 
 
 def heat_map(model, image, class_index, layer=None):
-    """How much each cell of a feature map speaks for a class: Grad-CAM.
-
-    Selvaraju et al. (ICCV 2017), equations 1 and 2.
+    """How much each cell of a feature map speaks for a class: Grad-CAM (Selvaraju et al., 2017).
 
     Args:
         model: functional network from ``(batch, height, width, 3)`` to logits.
         image: one scaled picture, ``(height, width, 3)``.
         class_index: number of the class whose logit is explained.
-        layer: name of the layer whose output is the feature map; the last one that gives a feature
-            map unless given.
+        layer: name of the layer whose output is the feature map; ``last_feature_map`` if None.
 
     Returns:
         ``float32 (rows, columns)``, one number a cell of the feature map, none below 0. All are 0

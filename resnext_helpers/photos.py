@@ -14,7 +14,6 @@ from resnext_helpers.settings import CourseError, display_path
 # What a photograph may be: fewer formats than Pillow knows, as some of its readers start programs.
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 50_000_000  # decoded at once; 200 MB of memory a copy
-LARGE_SIDE = 10_000  # pixels; a longer side is worth a note
 CHECK_SIZE = 64  # pixels; the size at which ``examine`` reads a photograph
 
 # MAX_PIXELS is tighter than Pillow's own limit, which comes before a large JPEG can be reduced.
@@ -108,8 +107,6 @@ def _notes(path, image):
     content = "JPEG" if image.format == "MPO" else image.format  # MPO: a phone's JPEG with extras
     if Image.registered_extensions().get(path.suffix.lower()) not in (content, image.format):
         yield f"holds a {content} picture, whatever its name says"
-    if max(image.size) > LARGE_SIDE:
-        yield f"very large ({image.width} × {image.height} pixels), slow to read"
     if ";16" in f"{image.mode} {image.tile}":
         yield "16-bit, reduced to 8-bit"
     if image.mode in ("1", "L", "LA"):

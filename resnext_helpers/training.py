@@ -153,20 +153,20 @@ class RunFolder(keras.callbacks.Callback):
         self._files = {
             "classes.json": names,
             "settings.json": {**asdict(config), "data_dir": str(photos.folder)},
-            "split.json": {  # the class of each file
+            "split.json": {
                 part: {
                     p.path.relative_to(photos.folder).as_posix(): names[p.label] for p in members
                 }
                 for part, members in vars(photos.split).items()
             },
         }
-        optimizer = json.dumps(keras.optimizers.serialize(model.optimizer), default=str)
+        compiled = json.dumps(model.get_compile_config(), default=str)
         training = {  # trainings that agree in this are the same
             **config.without_folders(),
             "split": self._files["split.json"],
             "network": [model.name, model.count_params()],
             "trained weights": len(model.trainable_variables),
-            "optimizer": re.sub(r'"name": "\w+"', "", optimizer),  # Keras numbers its names
+            "optimizer or loss": re.sub(r'"name": "\w+"', "", compiled),  # Keras numbers them
         }
         self._training = {name: json.dumps(value) for name, value in training.items()}
         self._lock = filelock.FileLock(

@@ -298,7 +298,7 @@ def test_another_training_is_not_taken_up(folder, tmp_path, capsys):
     training.compile_model(frozen, training.warm_up_and_cosine(1e-2, 9))
     birds = make_folder(tmp_path / "birds", {"Finch": 6, "Wren": 6})
     for differs, photos, options in (
-        ("optimizer", folder, {"rate": 1e-3}),
+        ("optimizer or loss", folder, {"rate": 1e-3}),
         ("batch_size", folder, {"config": other}),
         ("trained weights", folder, {"model": frozen}),
         ("split", birds, {}),
@@ -310,7 +310,7 @@ def test_another_training_is_not_taken_up(folder, tmp_path, capsys):
     assert contents(run_dir).items() >= before.items()
     rows, _ = train(folder, run_dir, rate=1e-3)
     assert len(rows) == 3
-    assert "differs in optimizer; a new one replaces it" in capsys.readouterr().out
+    assert "differs in optimizer or loss; a new one replaces it" in capsys.readouterr().out
 
 
 def test_a_finished_run_is_replaced_only_after_an_epoch(folder, alone, tmp_path):
