@@ -1,8 +1,4 @@
-"""Tells what is in a photograph, with ResNeXt-50 as torchvision trained it on ImageNet.
-
-from resnext_course import imagenet
-imagenet.classify("photo.jpg")
-"""
+"""Tells what is in a photograph, with ResNeXt-50 as torchvision trained it on ImageNet."""
 
 import functools
 import os

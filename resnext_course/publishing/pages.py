@@ -17,13 +17,7 @@ def title(notebook: nbformat.NotebookNode) -> str:
 
 
 def write_page(notebook: nbformat.NotebookNode, page: Path, folder: Path) -> None:
-    """Writes an executed notebook as one self-contained HTML file.
-
-    Args:
-        notebook: with its outputs.
-        page: the file to write; folders are made as needed.
-        folder: where the notebook lies: pictures that its text refers to are read from there.
-    """
+    """Writes an executed notebook as one HTML file, with the pictures of its ``folder``."""
     exporter = HTMLExporter(
         extra_template_paths=[str(TEMPLATES)], template_file="page.html.j2", embed_images=True
     )
@@ -38,7 +32,7 @@ def write_index(
     Args:
         index: the file to write, beside the pages.
         heading: its title.
-        facts: what there is to know, as {name: text}.
+        facts: what there is to know, by name.
         unit: of the numbers, such as "Seconds".
         rows: page, title and a number of each notebook.
     """

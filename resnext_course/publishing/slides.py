@@ -40,13 +40,7 @@ def write(notebooks: list[Path], folder: Path = FOLDER) -> None:
 
 
 def write_deck(notebook: nbformat.NotebookNode, deck: Path, folder: Path) -> None:
-    """Writes one notebook as a deck.
-
-    Args:
-        notebook: with its outputs and slide types.
-        deck: the HTML file to write; folders are made as needed.
-        folder: where the notebook lies: pictures that its text refers to are read from there.
-    """
+    """Writes one notebook as a deck, with the pictures of its ``folder``."""
     exporter = SlidesExporter(
         config=Config(CSSHTMLHeaderPreprocessor={"style": "default"}),
         extra_template_paths=[str(pages.TEMPLATES), str(REVEAL)],
@@ -65,11 +59,7 @@ def minutes(notebook: nbformat.NotebookNode) -> int:
 
 
 def for_speakers(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """A copy that shows its speaker what the sections' metadata say.
-
-    The notes become cells of their own, which only the speaker sees. A section's seconds are spread
-    over its slides: reveal.js compares them with the clock.
-    """
+    """A copy in which the sections' notes are cells of their own, and slides have their seconds."""
     cells, section, seconds = [], [], 0
     for cell in copy.deepcopy(notebook.cells):
         cells.append(cell)
@@ -87,6 +77,6 @@ def for_speakers(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _spread(slides, seconds):
-    """Divides a section's seconds among its slides, as reveal.js reads them: data-timing."""
+    """Divides a section's seconds among its slides; reveal.js compares them with the clock."""
     for slide in slides if seconds else []:
         slide.metadata.slideshow.data = {"timing": round(seconds / len(slides))}
