@@ -94,11 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     refreshing.add_argument("--refresh", action="store_true", help=meaning)
     command = add(train)
     command.add_argument("--run", required=True, metavar="NAME", help="its folder's name in runs/")
-    command.add_argument("--data", type=Path, metavar="DIR", help="holds one folder a class")
+    absent = argparse.SUPPRESS  # then the profile's value stays
+    folder = {"dest": "data_dir", "type": lambda text: Path(text).absolute(), "default": absent}
+    command.add_argument("--data", **folder, metavar="DIR", help="holds one folder a class")
     command.add_argument("--profile", choices=PROFILES, default="full", help="default: full")
     for name, (least, meaning) in TRAIN_SETTINGS.items():
-        kind = _at_least(least)
-        command.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=meaning)
+        option, kind = f"--{name.replace('_', '-')}", _at_least(least)
+        command.add_argument(option, type=kind, default=absent, metavar="N", help=meaning)
     meaning = "the same result each time, and slower"
     command.add_argument("--deterministic", action="store_true", help=meaning)
     command = add(check_data)

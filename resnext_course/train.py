@@ -21,23 +21,14 @@ def run(options):
         The exit status: 0, or 130 where Ctrl-C ended it.
 
     Raises:
-        CourseError: the name is no folder's, the folder holds a finished or another training, or as
-            in ``data.load`` and ``training.train``.
+        CourseError: the name is no folder's, or as in ``data.load`` and ``training.train``.
     """
-    config = settings.load(options.profile)
-    names = {field.name for field in fields(config)}
-    chosen = {name: value for name, value in vars(options).items() if name in names}
-    config = replace(config, **{name: value for name, value in chosen.items() if value is not None})
-    if options.data:
-        config = replace(config, data_dir=options.data.absolute())
+    names = {field.name for field in fields(settings.CourseSettings)}
+    given = {name: value for name, value in vars(options).items() if name in names}
+    config = replace(settings.load(options.profile), **given)
     run_dir = config.runs_dir / options.run
     if Path(options.run).name != options.run:
         raise CourseError(f"--run is {options.run!r}: give the name of a folder, without a path.")
-    if training.is_finished(run_dir):
-        raise CourseError(
-            f"{display_path(run_dir)} holds a finished training: choose another name, or delete "
-            f"the folder."
-        )
     print(devices.use_gpus())
     devices.use_mixed_precision()
     if options.deterministic:

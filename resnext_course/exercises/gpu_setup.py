@@ -52,10 +52,9 @@ def seconds_a_run(work, clock=time.perf_counter):
 
 
 class SlowDevice:
-    """Plays a device and its clock, so that nobody waits when a timing function is checked.
+    """Plays a GPU and its clock: it computes while Python goes on; who asks for a result waits.
 
-    Like a GPU, it computes while Python goes on; only who asks for a result waits. Its first three
-    runs are slow, and every seventh is disturbed.
+    Its first three runs are slow, and every seventh is disturbed.
     """
 
     USUAL, LAUNCH = 0.02, 0.0001  # seconds of a run, and until Python goes on
@@ -94,9 +93,6 @@ class SlowResult:
 
     def __float__(self):
         return float(self.numpy())
-
-    def __int__(self):
-        return int(self.numpy())
 
 
 def check_timer(answer):

@@ -108,22 +108,17 @@ def check_stack(answer):
 
 
 def check_one_stack(answer, number_of_blocks, strides):
-    inputs = keras.Input((32, 32, 8))
+    inputs = keras.Input((16, 16, 8))
 
-    def build(stack):
-        form = {"channels": 32, "width": 16, "groups": 4, "strides": strides}
-        outputs = call(stack, inputs, number_of_blocks, said="it", **form, name="try")
-        return None if outputs is None else keras.Model(inputs, outputs)
-
+    form = {"channels": 32, "width": 16, "groups": 4, "strides": strides}
+    outputs = call(answer, inputs, number_of_blocks, said="it", **form, name="try")
+    yield {"it returns None: the last line should be return x.": outputs is None}
     try:
-        model = build(answer)
+        model = keras.Model(inputs, outputs)
     except ValueError as error:
-        yield {
-            "two blocks have the same name: use the block's number in it, as {name}_{i}.": "unique"
-            in str(error),
-        }
+        why = "two blocks have the same name: use the block's number in it, as {name}_{i}."
+        yield {why: "unique" in str(error)}
         raise
-    yield {"it returns None: the last line should be return x.": model is None}
     spatial = [layer for layer in model.layers if getattr(layer, "kernel_size", (0,))[0] == 3]
     made = len(spatial)
     yield {
@@ -136,17 +131,18 @@ def check_one_stack(answer, number_of_blocks, strides):
     shape = model.output_shape[1:]
     yield {f"its result has the shape {shape}, not (height, width, channels).": len(shape) != 3}
     size, _, channels = shape
-    right = 32 // strides
-    all_stride = size == 32 // strides**number_of_blocks != right
+    right = 16 // strides
+    all_stride = size == 16 // strides**number_of_blocks != right
     yield {
         f"asked for groups=4, its 3×3 convolutions have {groups}.": set(groups) != {4},
         f"asked for width=16, its blocks are {widths} wide inside.": set(widths) != {16},
-        f"32×32 becomes {size}×{size}: every block strides, and only one should.": all_stride,
-        f"32×32 becomes {size}×{size}, and should become {right}×{right}.": size != right,
+        f"16×16 becomes {size}×{size}: every block strides, and only one should.": all_stride,
+        f"16×16 becomes {size}×{size}, and should become {right}×{right}.": size != right,
         f"{channels} channels leave it, not 32.": channels != 32,
         "a later block strides. The first should: so the others work on less.": first != right,
     }
-    have, want = map(trainable_parameters, (model, build(my_stack)))
+    kernels = stack_macs(number_of_blocks, 8, 32, 16, 4, 1, 1)
+    have, want = trainable_parameters(model), kernels + 2 * (32 + 64 * number_of_blocks)
     yield {f"it has {have:,} parameters, and a stack of such blocks has {want:,}.": have != want}
 
 
