@@ -123,7 +123,7 @@ def check_block(answer, case):
     wanted = (side, side, case.channels)
     yield {f"The block must give back {wanted}, and yours gives {shape}.": shape != wanted}
     yield from check_weights(model, case)
-    given = call(outcome, model, case, said="The block is built, but with numbers it")
+    given = outcome(model, case)
     if is_same(given, outcome_of(my_block, case)):
         return
     for fault in FAULTS.values():
@@ -245,14 +245,4 @@ def clue(letter, name):
     return f"A block with {name!r} {FAULTS[name].sign}. {in_which}"
 
 
-CHECKS = {
-    "04-resnet": check_resnet,
-    "04-width": check_width,
-    "04-repair": check_repair,
-    "04-build": check_build,
-    "04-diagnose": diagnoses(MYSTERIES, clue),
-}
-SOLUTIONS = {
-    "04-width": width_for,
-    "04-build": my_block,
-}
+check_diagnose = diagnoses(MYSTERIES, clue)

@@ -15,8 +15,8 @@ class AnswerError(Exception):
 def first_reason(tables):
     """The first sentence that holds, or None.
 
-    ``tables`` yields dicts of sentences, each with whether it holds; one can rely on that nothing in
-    those before it holds. An ``AnswerError`` on the way is a reason too.
+    ``tables`` yields dicts of sentences, each with whether it holds; one may rely on that nothing
+    in those before it holds. An ``AnswerError`` on the way is a reason too.
     """
     try:
         return next((why for table in tables for why, holds in table.items() if holds), None)

@@ -12,7 +12,7 @@ from .checking import call, letters, number_list
 LEAKS = {line[0]: line for line in TEXTS["02-leak"]["solution"].splitlines()[:5]}
 
 
-def check_leaks(answer):
+def check_leak(answer):
     found = set(letters(answer))
     are_known = found and found <= set(LEAKS)
     yield {'Write the letters of the ways that leak, such as "AE".': not are_known}
@@ -188,16 +188,3 @@ def check_order(epochs):
         "The elements only move a little: make the shuffle buffer as large as the "
         "dataset.": is_near,
     }
-
-
-CHECKS = {
-    "02-leak": check_leaks,
-    "02-shuffle": check_shuffle,
-    "02-split": check_split,
-    "02-repair": check_repair,
-}
-SOLUTIONS = {
-    "02-shuffle": prepare,
-    "02-split": keep_back,
-    "02-repair": training_batches,
-}

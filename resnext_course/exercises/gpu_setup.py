@@ -152,15 +152,3 @@ def check_loss_scale(answer):
             "It comes back too large: divide by the scale at the end.": is_large,
             f"{gradient} came back as {value:.3g}; it should be nearly the same.": not is_right,
         }
-
-
-CHECKS = {
-    "01-order": check_order,
-    "01-batch": check_batch,
-    "01-timer": check_timer,
-    "01-loss-scale": check_loss_scale,
-}
-SOLUTIONS = {
-    "01-timer": seconds_a_run,
-    "01-loss-scale": through_float16,
-}

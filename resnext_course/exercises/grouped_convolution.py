@@ -174,10 +174,4 @@ def wrong_sources(result, x, kernel, groups):
     }
 
 
-CHECKS = {
-    "03-who-sees": check_who_sees,
-    "03-dead-channels": check_dead_channels,
-    "03-diagnose": diagnoses(DIAGNOSES, lambda letter, name: CLUES[DIAGNOSES[letter]]),
-    "03-by-hand": check_by_hand,
-}
-SOLUTIONS = {"03-by-hand": grouped_convolution}
+check_diagnose = diagnoses(DIAGNOSES, lambda letter, name: CLUES[DIAGNOSES[letter]])

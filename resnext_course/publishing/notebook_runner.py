@@ -24,11 +24,7 @@ NAMES = (
 PAGES = PROJECT / "build" / "html"
 RUNS = PROJECT / "build" / "runs"  # inside the project, so that outputs show a path of no machine
 METADATA = {
-    "kernelspec": {
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-        "name": "python3",
-    },
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},  # its version differs between machines
 }
 
