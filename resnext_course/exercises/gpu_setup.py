@@ -36,7 +36,6 @@ BATCHES = {
 
 
 def check_batch(answer):
-    """(8000 - 400) // 150"""
     photographs = number(answer)
     otherwise = "How much memory is left for photographs? And how many times 150 MB is that?"
     yield {BATCHES.get(math.floor(photographs), otherwise): photographs != 50}

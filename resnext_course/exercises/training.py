@@ -109,7 +109,6 @@ def check_stack(answer):
 
 def check_one_stack(answer, number_of_blocks, strides):
     inputs = keras.Input((16, 16, 8))
-
     form = {"channels": 32, "width": 16, "groups": 4, "strides": strides}
     outputs = call(answer, inputs, number_of_blocks, said="it", **form, name="try")
     yield {"it returns None: the last line should be return x.": outputs is None}
@@ -128,9 +127,7 @@ def check_one_stack(answer, number_of_blocks, strides):
     }
     groups, widths = ([getattr(one, name, 1) for one in spatial] for name in ("groups", "filters"))
     first = spatial[0].output.shape[1]
-    shape = model.output_shape[1:]
-    yield {f"its result has the shape {shape}, not (height, width, channels).": len(shape) != 3}
-    size, _, channels = shape
+    size, _, channels = model.output_shape[1:]
     right = 16 // strides
     all_stride = size == 16 // strides**number_of_blocks != right
     yield {

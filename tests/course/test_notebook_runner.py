@@ -88,14 +88,6 @@ def test_a_failing_cell_is_named_and_its_page_is_written(tmp_path, capsys, sourc
     assert re.search(r"cell +2 of 3", capsys.readouterr().out)
 
 
-def test_photographs_that_cannot_be_used_are_told_before_anything_runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("RESNEXT_DATA", str(tmp_path / "nothing"))
-    path = write_notebook(tmp_path / "01_x.ipynb", {"a": "1"})
-    with pytest.raises(CourseError, match="nothing"):
-        notebook_runner.run([path], tmp_path / "html")
-    assert not (tmp_path / "html").exists()
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends a signal as POSIX does")
 def test_ctrl_c_ends_the_run_and_its_kernel(tmp_path):
