@@ -30,13 +30,9 @@ METADATA = {
 
 
 def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
-    """Executes notebooks in order, as the learner's settings say, and writes their pages.
+    """Executes notebooks (all six unless given) as the learner's settings say, into pages.
 
-    The notebooks themselves are left as they are.
-
-    Args:
-        notebooks: files to execute; the course's six unless given.
-        folder: where the pages and their ``index.html`` go.
+    The notebooks themselves are left as they are; ``folder`` gets the pages and ``index.html``.
 
     Raises:
         CourseError: the photographs can't be used, or a cell failed.
@@ -75,15 +71,10 @@ def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
 def rewrite(paths: list[Path], refresh: bool = False, runs: Path = RUNS) -> list[Path]:
     """Executes notebooks in place, on the sample, and writes those whose content changed.
 
-    Cells tagged ``nbval-ignore-output`` print what differs on each run (times, losses). They keep
-    their outputs, as long as the cell and the kinds of its outputs are the same: so an unchanged
-    notebook stays the same to the byte.
-
-    Args:
-        paths: the notebooks' files.
-        refresh: also replace the outputs that differ on each run.
-        runs: folder for trained models, emptied first: the sixth notebook evaluates what the fifth
-            one trains, not an older model.
+    Cells tagged ``nbval-ignore-output`` print what differs on each run (times, losses). Without
+    ``refresh`` they keep their outputs, as long as the cell and the kinds of its outputs are the
+    same: so an unchanged notebook stays the same to the byte. ``runs``, the folder of trained
+    models, is emptied first: the sixth notebook evaluates what the fifth one trains.
 
     Returns:
         The notebooks that were written.

@@ -27,15 +27,7 @@ def write_page(notebook: nbformat.NotebookNode, page: Path, folder: Path) -> Non
 def write_index(
     index: Path, heading: str, facts: dict[str, str], unit: str, rows: list[tuple[Path, str, float]]
 ) -> None:
-    """Writes the page that leads to the others.
-
-    Args:
-        index: the file to write, beside the pages.
-        heading: its title.
-        facts: what there is to know, by name.
-        unit: of the numbers, such as "Seconds".
-        rows: page, title and a number of each notebook.
-    """
+    """Writes the page that leads to the others; a row is a page, its title and a number."""
     lines = [f"# {heading}", "", *(f"- **{name}**: {text}" for name, text in facts.items()), ""]
     lines += [f"| Notebook | {unit} |", "| --- | ---: |"]
     lines += [f"| [{name}]({page.name}) | {number:.0f} |" for page, name, number in rows]
