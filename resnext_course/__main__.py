@@ -7,13 +7,13 @@ from pathlib import Path
 from resnext_helpers import import_tensorflow_quietly
 from resnext_helpers.settings import PROFILES, PROJECT, CourseError
 
-TRAIN_SETTINGS = {  # of the profile, that `train` can change
-    "image_size": (int, "height and width of a photograph, in pixels"),
-    "batch_size": (int, "photographs in one training step"),
-    "epochs": (int, "passes over the training photographs"),
-    "learning_rate": (float, "Adam's peak step size"),
-    "patience": (int, "stop early after so many epochs without a better result; default: never"),
-    "seed": (int, "fixes the split, the order and the first weights"),
+TRAIN_SETTINGS = {  # of the profile, that `train` can change: with the least that can be trained
+    "image_size": (32, "height and width of a photograph, in pixels"),
+    "batch_size": (1, "photographs in one training step"),
+    "epochs": (1, "passes over the training photographs"),
+    "learning_rate": (0.0, "Adam's peak step size"),
+    "patience": (1, "stop early after so many epochs without a better result; default: never"),
+    "seed": (0, "fixes the split, the order and the first weights"),
 }
 
 # A command imports what it needs when it runs: --help shows at once.
@@ -27,13 +27,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def notebooks(options: argparse.Namespace) -> None:
-    """Execute the committed notebooks in place, and renew what other pages take from them."""
-    from resnext_course.publishing import gathered, notebook_runner
+    """Execute the committed notebooks in place."""
+    from resnext_course.publishing import notebook_runner
 
     changed = notebook_runner.rewrite(notebook_runner.find(options.names), options.refresh)
     names = ", ".join(path.name for path in changed)
     print(f"Rewritten: {names}." if names else "No notebook changed.")
-    gathered.write(notebook_runner.find())
 
 
 def lab(options: argparse.Namespace) -> None:
@@ -67,6 +66,16 @@ def check_data(options: argparse.Namespace) -> None:
     print(photo_folder.check(options.folder, progress=sys.stdout.isatty()).table())
 
 
+def _at_least(least):
+    def number(text):
+        value = type(least)(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text} is too small: give {least} or more")
+        return value
+
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m resnext_course", description="The ResNeXt course.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -85,10 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     refreshing.add_argument("--refresh", action="store_true", help=meaning)
     command = add(train)
     command.add_argument("--run", required=True, metavar="NAME", help="its folder's name in runs/")
-    command.add_argument("--data", type=Path, metavar="DIR", help="holds one folder a class")
+    absent = argparse.SUPPRESS  # then the profile's value stays
+    folder = {"dest": "data_dir", "type": lambda text: Path(text).absolute(), "default": absent}
+    command.add_argument("--data", **folder, metavar="DIR", help="holds one folder a class")
     command.add_argument("--profile", choices=PROFILES, default="full", help="default: full")
-    for name, (kind, meaning) in TRAIN_SETTINGS.items():
-        command.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=meaning)
+    for name, (least, meaning) in TRAIN_SETTINGS.items():
+        option, kind = f"--{name.replace('_', '-')}", _at_least(least)
+        command.add_argument(option, type=kind, default=absent, metavar="N", help=meaning)
     meaning = "the same result each time, and slower"
     command.add_argument("--deterministic", action="store_true", help=meaning)
     command = add(check_data)
@@ -97,11 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command.
-
-    Returns:
-        The exit status: 0 (done), 2 (can't go on), 130 (Ctrl-C).
-    """
+    """Runs one command; returns its exit status: 0 (done), 2 (can't go on), 130 (Ctrl-C)."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a file name may hold what an old terminal can't show
     options = _parser().parse_args(arguments)
@@ -113,10 +121,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name.partition(".")[0] == __package__:
             raise
-        told = (
-            f"This Python ({sys.executable}) has no {error.name}: README.md says how to set it up."
-        )
-        print(told, file=sys.stderr)
+        python = f"This Python ({sys.executable})"
+        print(f"{python} has no {error.name}: README.md says how to set it up.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)

@@ -1,8 +1,4 @@
-"""Tells what is in a photograph, with ResNeXt-50 as torchvision trained it on ImageNet.
-
-from resnext_course import imagenet
-imagenet.classify("photo.jpg")
-"""
+"""Tells what is in a photograph, with ResNeXt-50 as torchvision trained it on ImageNet."""
 
 import functools
 import os
@@ -53,8 +49,8 @@ def classify(path, top=5):
 def fetch():
     """The file of the weights in ``data/weights/``, downloaded unless it is there.
 
-    ``HF_ENDPOINT`` in the environment names a mirror of the Hugging Face hub. The file has no known
-    checksum: ``load_torchvision_weights`` checks its length and the name and shape of each tensor.
+    ``HF_ENDPOINT`` in the environment names a mirror of the Hugging Face hub. No checksum is known:
+    ``load_torchvision_weights`` checks the file's length and the name and shape of each tensor.
 
     Raises:
         CourseError: the download failed, or the folder can't be written to.

@@ -12,10 +12,7 @@ _compared: dict[str, tuple[object, float, str]] = {}  # in the order of the note
 
 
 def compare(question, predicted, actual, unit=""):
-    """Print a result beside the prediction of it (a number or None), and keep both for ``recap``.
-
-    ``unit`` is written behind both numbers, such as ``"%"`` or ``"times"``.
-    """
+    """Print a result beside the prediction of it, a number or None; keep both for ``recap``."""
     _compared[question] = predicted, actual, unit
     said = f"You predicted {_with_unit(predicted, unit)}: {verdict(predicted, actual)}."
     if predicted is None:

@@ -1,7 +1,7 @@
 """Training without a notebook: the same code, with lines instead of a figure."""
 
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import keras
@@ -9,16 +9,6 @@ import tensorflow as tf
 
 from resnext_helpers import data, devices, models, settings, training
 from resnext_helpers.settings import CourseError, display_path
-
-SILENCE = 30  # seconds; after them a line says how far an epoch is
-LEAST = {
-    "image_size": 32,
-    "batch_size": 1,
-    "epochs": 1,
-    "learning_rate": 0.0,
-    "patience": 1,
-    "seed": 0,
-}
 
 
 def run(options):
@@ -31,21 +21,21 @@ def run(options):
         The exit status: 0, or 130 where Ctrl-C ended it.
 
     Raises:
-        CourseError: the name is no folder's, a setting is impossible, the folder holds a finished
-            or another training, or as in ``data.load`` and ``training.train``.
+        CourseError: the name is no folder's, or as in ``data.load`` and ``training.train``.
     """
-    config = chosen_settings(options)
-    run_dir = run_folder(config.runs_dir, options.run)
+    names = {field.name for field in fields(settings.CourseSettings)}
+    given = {name: value for name, value in vars(options).items() if name in names}
+    config = replace(settings.load(options.profile), **given)
+    run_dir = config.runs_dir / options.run
+    if Path(options.run).name != options.run:
+        raise CourseError(f"--run is {options.run!r}: give the name of a folder, without a path.")
     print(devices.use_gpu(every=True))
     devices.use_mixed_precision()
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     strategy = devices.strategy()
-    birds = data.load(
-        config,
-        progress=sys.stdout.isatty(),
-        drop_remainder=strategy.num_replicas_in_sync > 1,
-    )
+    several = strategy.num_replicas_in_sync > 1
+    birds = data.load(config, progress=sys.stdout.isatty(), drop_remainder=several)
     classes = len(birds.class_names)
     print(f"{len(birds.report.photos)} photographs of {classes} classes: {birds.source}")
 
@@ -66,41 +56,6 @@ def run(options):
         f"The run is in {display_path(run_dir)}."
     )
     return 0
-
-
-def chosen_settings(options):
-    """The profile with what the command line changes.
-
-    Raises:
-        CourseError: a number is too small to train with.
-    """
-    config = settings.load(options.profile)
-    numbers = {name: getattr(options, name) for name in LEAST}
-    chosen = {name: number for name, number in numbers.items() if number is not None}
-    for name, number in chosen.items():
-        if number < LEAST[name]:
-            option = name.replace("_", "-")
-            raise CourseError(f"--{option} is {number}: give {LEAST[name]} or more.")
-    if options.data:
-        chosen["data_dir"] = options.data.absolute()
-    return replace(config, **chosen)
-
-
-def run_folder(runs_dir: Path, name: str) -> Path:
-    """The folder of a run.
-
-    Raises:
-        CourseError: the name is no folder's, or its run is finished.
-    """
-    if Path(name).name != name:
-        raise CourseError(f"--run is {name!r}: give the name of a folder, without a path.")
-    folder = runs_dir / name
-    if training.is_finished(folder):
-        raise CourseError(
-            f"{display_path(folder)} holds a finished training: choose another name, or delete the "
-            f"folder."
-        )
-    return folder
 
 
 class Lines(training.Progress):

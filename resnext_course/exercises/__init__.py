@@ -2,7 +2,7 @@
 
 All of it works without a network and leaves no files. An answer of None means "not answered yet",
 so a notebook runs from top to bottom before anything is solved. Hints and solutions are in
-``texts.toml``; each notebook's module says how answers are checked.
+``texts.toml``; each notebook's module checks its answers: ``check_f1`` those of "06-f1".
 """
 
 import tomllib
@@ -44,7 +44,7 @@ def what_is_wrong(name, answer):
         numbers = (text[key] for key in ("right", "mistakes", "otherwise"))
         checker = one_number(*numbers, within=text.get("within", 0))
     else:
-        checker = _module(name).CHECKS[name]
+        checker = getattr(_module(name), f"check_{name[3:].replace('-', '_')}")
     try:
         return first_reason(checker(answer))
     except Exception as error:  # whatever objects of a learner may raise
@@ -61,10 +61,11 @@ def hint(name):
 
 def solution(name):
     """Show the solution and why it is right."""
-    reason = _text(name).get("solution", "")
-    function = _module(name).SOLUTIONS.get(name)
-    code = getsource(function) if function else ""
-    print(f"{name}, solution:", *filter(None, (reason.strip(), code.strip())), sep="\n")
+    text = _text(name)
+    parts = [text["solution"]] if "solution" in text else []
+    if "function" in text:
+        parts.append(getsource(getattr(_module(name), text["function"])))
+    print(f"{name}, solution:", *(part.strip() for part in parts), sep="\n")
 
 
 def _text(name):

@@ -16,18 +16,11 @@ from .checking import call, diagnoses, first_reason, in_case, number
 from .wrong_blocks import FAULTS, MYSTERIES
 
 
-def weights(cardinality, d):
-    """Of one block's convolutions (Section 4, equation 4)."""
-    return cardinality * (256 * d + 9 * d * d + d * 256)
-
-
 def check_resnet(answer):
     are_there = isinstance(answer, dict) and set(answer) == {"groups", "width"}
     example = '{"groups": ..., "width": ...}'
     yield {f"The answer is a dictionary with two numbers: {example}.": not are_there}
     groups, width = (number(answer[name], name) for name in ("groups", "width"))
-    fit = all(isinstance(one, int) and 1 <= one <= 256 for one in (groups, width))
-    yield {"Both numbers are whole, at least 1, and at most 256.": not fit}
     yield {f"{width} channels can't be divided into {groups} equal groups.": width % groups}
     has = f"Your block has {weights(groups, width // groups):,} weights, the ResNet block 69,632"
     yield {
@@ -37,11 +30,16 @@ def check_resnet(answer):
     }
 
 
-def width_for(cardinality):
-    def weights(d):
-        return cardinality * (256 * d + 9 * d**2 + 256 * d)
+def weights(cardinality, d):
+    """Of one block's convolutions (Section 4, equation 4)."""
+    return cardinality * (256 * d + 9 * d**2 + 256 * d)
 
-    return min(range(1, 65), key=lambda d: abs(weights(d) - 69_632))
+
+def width_for(cardinality):
+    def difference(d):
+        return abs(cardinality * (256 * d + 9 * d**2 + 256 * d) - 69_632)
+
+    return min(range(1, 65), key=difference)
 
 
 def check_width(answer):
@@ -83,9 +81,8 @@ class Case(NamedTuple):
 TEMPLATE = Case(channels_in=256, channels=256, width=128, groups=32)
 CASES = (
     Case(channels_in=20, channels=20, width=8, groups=2),
-    Case(channels_in=12, channels=20, width=8, groups=2),
+    Case(channels_in=12, channels=32, width=6, groups=3),
     Case(channels_in=20, channels=20, width=8, groups=2, strides=2),
-    Case(channels_in=12, channels=32, width=6, groups=3, strides=2),
 )
 SIZE = 6  # pixels; even, for only then "same" pads on another side at stride 2
 
@@ -126,7 +123,7 @@ def check_block(answer, case):
     wanted = (side, side, case.channels)
     yield {f"The block must give back {wanted}, and yours gives {shape}.": shape != wanted}
     yield from check_weights(model, case)
-    given = call(outcome, model, case, said="The block is built, but with numbers it")
+    given = outcome(model, case)
     if is_same(given, outcome_of(my_block, case)):
         return
     for fault in FAULTS.values():
@@ -138,15 +135,10 @@ def check_block(answer, case):
 
 
 def build(block, case):
-    """A model of one block, in float32, whatever precision the notebook has set."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        x = keras.Input((SIZE, SIZE, case.channels_in))
-        outputs = block(x, case.channels, case.width, case.groups, case.strides)
-        return None if outputs is None else keras.Model(x, outputs)
-    finally:
-        keras.config.set_dtype_policy(policy)
+    """A model of one block."""
+    x = keras.Input((SIZE, SIZE, case.channels_in))
+    outputs = block(x, case.channels, case.width, case.groups, case.strides)
+    return None if outputs is None else keras.Model(x, outputs)
 
 
 def known_kernels(case):
@@ -253,14 +245,4 @@ def clue(letter, name):
     return f"A block with {name!r} {FAULTS[name].sign}. {in_which}"
 
 
-CHECKS = {
-    "04-resnet": check_resnet,
-    "04-width": check_width,
-    "04-repair": check_repair,
-    "04-build": check_build,
-    "04-diagnose": diagnoses(MYSTERIES, clue),
-}
-SOLUTIONS = {
-    "04-width": width_for,
-    "04-build": my_block,
-}
+check_diagnose = diagnoses(MYSTERIES, clue)

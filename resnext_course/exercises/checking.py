@@ -13,12 +13,10 @@ class AnswerError(Exception):
 
 
 def first_reason(tables):
-    """Why an answer is wrong, or None.
+    """The first sentence that holds, or None.
 
-    Args:
-        tables: yields dicts of sentences, each with whether it holds. The next dict is asked for
-            only if nothing in the one before it holds, so that it can rely on that. An
-            ``AnswerError`` on the way is a reason too.
+    ``tables`` yields dicts of sentences, each with whether it holds; one may rely on that nothing
+    in those before it holds. An ``AnswerError`` on the way is a reason too.
     """
     try:
         return next((why for table in tables for why, holds in table.items() if holds), None)
@@ -38,27 +36,18 @@ def in_words(error):
 
 
 def number(answer, what="The answer"):
-    """A Python number for any real number: NumPy's, a tensor without axes, a fraction, a decimal.
-
-    Returns:
-        An int where it is whole, else a float.
+    """An int or a float for any real number: NumPy's, a tensor without axes, a fraction.
 
     Raises:
         AnswerError: it is none (True, False and texts are none), or not finite; ``what`` names it.
     """
-    try:
-        value = np.asarray(answer)[()]
-    except Exception:  # lists of lists, symbolic tensors
-        value = None
+    value = np.asarray(answer)[()]
     if isinstance(value, str):
         raise AnswerError(f"{what} must be one number, without quotes.")
     if not isinstance(value, Number) or isinstance(value, complex):
         is_none = " Is there a return?" if answer is None and "(" in what else ""
         raise AnswerError(f"{what} must be one number, and it is {reprlib.repr(answer)}.{is_none}")
-    try:
-        value = float(value)
-    except OverflowError:
-        raise AnswerError(f"{what} is far too large.") from None
+    value = float(value)
     if not math.isfinite(value):
         raise AnswerError(f"{what} is {value}: such as 0 / 0 or 1 / 0 gives, and no number.")
     return int(value) if value.is_integer() else value
@@ -72,14 +61,7 @@ def number_list(answer, what="The answer"):
 
 
 def one_number(right, mistakes, otherwise, *, within):
-    """A check for an exercise whose answer is one number.
-
-    Args:
-        right: the right number.
-        mistakes: pairs of a known wrong number and what to say of it.
-        otherwise: what to say of any other number.
-        within: how far an answer may be off, as a share of the number: room for rounding.
-    """
+    """A check for an exercise whose answer is one number; ``texts.toml`` explains the arguments."""
 
     def check(answer):
         value = number(answer)
@@ -104,9 +86,7 @@ def letters(answer):
 def diagnoses(right, clue):
     """A check for a dict from letters to names of faults, filled little by little.
 
-    Args:
-        right: each letter's fault.
-        clue: a function of a letter and a wrong name of a fault; returns what to say.
+    ``clue`` says what helps whoever gave a letter a wrong fault.
     """
     names = {name.casefold(): name for name in right.values()}
     listed = ", ".join(sorted(right.values()))
@@ -128,11 +108,7 @@ def diagnoses(right, clue):
 
 
 def call(function, *args, said="Your function", **named):
-    """What a learner's function returns.
-
-    Raises:
-        AnswerError: it is no function, or it fails; ``said`` names the call.
-    """
+    """What a learner's function returns, or an AnswerError; ``said`` names the call in it."""
     if not callable(function):
         raise AnswerError("The answer is the function itself: its name, without brackets.")
     try:

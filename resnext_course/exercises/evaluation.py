@@ -122,7 +122,7 @@ def made_up_answers():
     return logits, labels, is_validation
 
 
-def check_judge(answer):
+def check_repair(answer):
     logits, labels, chosen = made_up_answers()
     given = logits.copy(), labels.copy(), chosen.copy()
     got = call(answer, *given, said="judge(logits, labels, is_validation)")
@@ -184,21 +184,4 @@ def known_mistakes(right, logits, labels):
 
 
 def is_same(got, wanted):
-    try:
-        got = np.asarray(got, float)
-    except (TypeError, ValueError):
-        return False
-    return got.shape == np.shape(wanted) and np.allclose(got, wanted, rtol=0, atol=1e-5)
-
-
-CHECKS = {
-    "06-recall": check_recall,
-    "06-f1": check_f1,
-    "06-threshold": check_threshold,
-    "06-repair": check_judge,
-}
-SOLUTIONS = {
-    "06-f1": f1,
-    "06-threshold": threshold,
-    "06-repair": judge,
-}
+    return np.shape(got) == np.shape(wanted) and np.allclose(got, wanted, rtol=0, atol=1e-5)

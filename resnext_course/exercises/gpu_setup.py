@@ -36,7 +36,6 @@ BATCHES = {
 
 
 def check_batch(answer):
-    """(8000 - 400) // 150"""
     photographs = number(answer)
     otherwise = "How much memory is left for photographs? And how many times 150 MB is that?"
     yield {BATCHES.get(math.floor(photographs), otherwise): photographs != 50}
@@ -52,10 +51,9 @@ def seconds_a_run(work, clock=time.perf_counter):
 
 
 class SlowDevice:
-    """Plays a device and its clock, so that nobody waits when a timing function is checked.
+    """Plays a GPU and its clock: it computes while Python goes on; who asks for a result waits.
 
-    Like a GPU, it computes while Python goes on; only who asks for a result waits. Its first three
-    runs are slow, and every seventh is disturbed.
+    Its first three runs are slow, and every seventh is disturbed.
     """
 
     USUAL, LAUNCH = 0.02, 0.0001  # seconds of a run, and until Python goes on
@@ -94,9 +92,6 @@ class SlowResult:
 
     def __float__(self):
         return float(self.numpy())
-
-    def __int__(self):
-        return int(self.numpy())
 
 
 def check_timer(answer):
@@ -156,15 +151,3 @@ def check_loss_scale(answer):
             "It comes back too large: divide by the scale at the end.": is_large,
             f"{gradient} came back as {value:.3g}; it should be nearly the same.": not is_right,
         }
-
-
-CHECKS = {
-    "01-order": check_order,
-    "01-batch": check_batch,
-    "01-timer": check_timer,
-    "01-loss-scale": check_loss_scale,
-}
-SOLUTIONS = {
-    "01-timer": seconds_a_run,
-    "01-loss-scale": through_float16,
-}

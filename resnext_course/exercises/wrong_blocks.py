@@ -5,22 +5,18 @@ The checker of a learner's own block compares with them, to say which fault it h
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from keras import layers
 
 from resnext_helpers.layers import GroupedConv2D
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What can be wrong with a residual block.
+class Fault(NamedTuple):
+    """What can be wrong with a residual block, and what helps a learner who made this mistake.
 
-    Attributes:
-        block: ``(x, channels, width, groups, strides=1)``, as notebook 04's ``block``.
-        message: what helps a learner whose own block has this fault.
-        sign: how an experiment shows it; the end of a sentence about a mystery block.
+    ``sign`` is how an experiment shows it: the end of a sentence about a mystery block.
     """
 
     block: Callable
@@ -54,7 +50,6 @@ def projection(x, channels, strides):
 
 
 def projection_without_norm(x, channels, strides):
-    """Where the shape changes, the shortcut is the 1×1 convolution alone."""
     return x if keeps_shape(x, channels, strides) else conv(x, channels, strides)
 
 
@@ -86,13 +81,11 @@ def groups_swapped(x, channels, width, groups, strides=1):
 
 
 def no_projection(x, channels, width, groups, strides=1):
-    """Where the shape changes, x isn't added at all."""
     merge = add_then_relu if keeps_shape(x, channels, strides) else lambda y, x: relu(y)
     return right(x, channels, width, groups, strides, merge=merge, shortcut=lambda x, *_: x)
 
 
 def late_binding(y, groups, strides):
-    """The grouped 3×3 as a loop of Lambda layers that all read the last group."""
     y = layers.ZeroPadding2D(1)(y)
     d, parts = y.shape[-1] // groups, []
     for g in range(groups):
@@ -103,19 +96,16 @@ def late_binding(y, groups, strides):
 
 
 def same_padding(y, groups, strides):
-    """At stride 2, "same" adds its zeros right and below alone."""
     return GroupedConv2D(y.shape[-1], 3, groups=groups, strides=strides, padding="same")(y)
 
 
 def norm_in_each_path(y, channels, groups):
-    """Figure 3(a) with the last batch norm in each path, not after the sum."""
     d = y.shape[-1] // groups
     paths = [norm(conv(y[..., g * d : (g + 1) * d], channels)) for g in range(groups)]
     return layers.Add()(paths) if groups > 1 else paths[0]
 
 
 def early_stride(x, channels, width, groups, strides=1):
-    """The stride is in the first 1×1, as in the first ResNet."""
     y = relu(norm(conv(x, width, strides)))
     y = norm(conv(relu(norm(grouped(y, groups, 1))), channels))
     return add_then_relu(y, projection(x, channels, strides))
@@ -139,13 +129,6 @@ FAULTS = {
         "The last ReLU comes too early: add first, then ReLU. Before the addition a ReLU would "
         "forbid the block to subtract.",
         "gives negative numbers, for no ReLU comes last",
-    ),
-    "late binding": Fault(
-        partial(right, transform=late_binding),
-        "All groups of your 3×3 read the channels of the last group. A function that is made in a "
-        "loop looks its variable up later: bind it at once (lambda z, g=g: ...) or cut the "
-        "channels without Lambda.",
-        "has weights that never get a gradient, for no group reads what they compute",
     ),
     "same padding": Fault(
         partial(right, transform=same_padding),
@@ -174,7 +157,14 @@ FAULTS = {
         "The stride is in the first 1×1 convolution, which then throws 3 of 4 pixels away unseen. "
         "Put it into the 3×3, as the paper does.",
     ),
-    # The last one, for it takes longest to build.
+    # The last ones, for they take longest to build.
+    "late binding": Fault(
+        partial(right, transform=late_binding),
+        "All groups of your 3×3 read the channels of the last group. A function that is made in a "
+        "loop looks its variable up later: bind it at once (lambda z, g=g: ...) or cut the "
+        "channels without Lambda.",
+        "has weights that never get a gradient, for no group reads what they compute",
+    ),
     "norm in each path": Fault(
         partial(right, expand=norm_in_each_path),
         "The last batch norm is inside each path. Add the paths up first, then one batch norm "

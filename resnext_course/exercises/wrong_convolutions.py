@@ -12,20 +12,10 @@ from keras import ops
 
 
 def convolve(x, kernel):
-    """A standard convolution with zero padding: the kernel is for all channels of ``x``.
-
-    Args:
-        x: ``(batch, height, width, channels)``.
-        kernel: ``(kernel height, kernel width, channels, filters)``.
-
-    Raises:
-        ValueError: the kernel is for another number of channels. (Keras would compute a grouped
-            convolution, if it can.)
-    """
-    if x.shape[-1] != kernel.shape[2]:
-        raise ValueError(
-            f"x has {x.shape[-1]} channels, but this kernel is for {kernel.shape[2]} channels"
-        )
+    """A standard convolution with zero padding: the kernel is for all channels of ``x``."""
+    has, wanted = x.shape[-1], kernel.shape[2]
+    if has != wanted:  # Keras would compute a grouped convolution, if it can
+        raise ValueError(f"x has {has} channels, but this kernel is for {wanted} channels")
     return ops.conv(x, kernel, padding="same")
 
 
@@ -96,14 +86,9 @@ def line_up():
     """
     kernel = keras.random.normal((3, 3, 4, 12), seed=1)
     layers = (mixed, last_for_all, wrong_axis, swapped, grouped_convolution, one_twice, wrong_order)
-    suspects = {
+    suspects = {}
+    for letter, layer in zip(DIAGNOSES, layers, strict=True):
         # Groups and width swapped leave 3 channels a group, and so need a smaller kernel.
-        letter: partial(
-            layer,
-            kernel=kernel[:, :, :3] if layer is swapped else kernel,
-            groups=3,
-            convolve=convolve,
-        )
-        for letter, layer in zip(DIAGNOSES, layers, strict=True)
-    }
+        own = kernel[:, :, :3] if layer is swapped else kernel
+        suspects[letter] = partial(layer, kernel=own, groups=3, convolve=convolve)
     return suspects, kernel

@@ -22,14 +22,9 @@ def kernel_environment(**changes: str) -> dict[str, str]:
 
 
 def execute(notebook: NotebookNode, path: Path, environ: dict[str, str]) -> float:
-    """Executes a notebook from its first cell, in a new kernel of this Python, in its own folder.
+    """Executes a notebook in a new kernel of this Python, in the folder of its file ``path``.
 
-    On a terminal a bar shows the cell that runs; a log gets one line at the end.
-
-    Args:
-        notebook: gets the new outputs; if a cell fails, those up to there.
-        path: the notebook's file.
-        environ: the kernel's environment variables (see ``kernel_environment``).
+    The notebook gets the new outputs; if a cell fails, those up to there.
 
     Returns:
         Seconds.
@@ -62,19 +57,17 @@ def execute(notebook: NotebookNode, path: Path, environ: dict[str, str]) -> floa
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=begin,
     )
-    started, remark = time.monotonic(), "stopped"
+    started = time.monotonic()
     bar = tqdm(total=total, desc=path.stem, unit="cell", leave=False, disable=None)
     try:
         with bar, asyncio.Runner(loop_factory=_Loop) as runner:
             runner.run(_run(client, environ))
-        remark = ""
     except (CellExecutionError, DeadKernelError) as error:
         where = f"{path.name} stopped in cell {reached[-1]!r}" if reached else path.name
         raise CourseError(f"{where}: {_reason(error)}") from error
     finally:
         seconds = time.monotonic() - started
-        line = f"{path.stem:<35}cell {len(reached):>2} of {total:<3}{seconds:>5.0f} s  {remark}"
-        print(line.rstrip(), flush=True)
+        print(f"{path.stem:<35}cell {len(reached):>2} of {total:<3}{seconds:>5.0f} s", flush=True)
     return seconds
 
 

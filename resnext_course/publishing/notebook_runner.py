@@ -1,7 +1,6 @@
 """Executes the course: for a learner (``run``), or to renew the committed outputs (``rewrite``)."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -25,23 +24,15 @@ NAMES = (
 PAGES = PROJECT / "build" / "html"
 RUNS = PROJECT / "build" / "runs"  # inside the project, so that outputs show a path of no machine
 METADATA = {
-    "kernelspec": {
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-        "name": "python3",
-    },
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},  # its version differs between machines
 }
 
 
 def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
-    """Executes notebooks in order, as the learner's settings say, and writes their pages.
+    """Executes notebooks (all six unless given) as the learner's settings say, into pages.
 
-    The notebooks themselves are left as they are.
-
-    Args:
-        notebooks: files to execute; the course's six unless given.
-        folder: where the pages and their ``index.html`` go.
+    The notebooks themselves are left as they are; ``folder`` gets the pages and ``index.html``.
 
     Raises:
         CourseError: the photographs can't be used, or a cell failed.
@@ -67,26 +58,23 @@ def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
         finally:
             pages.write_page(notebook, page, path.parent)
         rows.append((page, pages.title(notebook), seconds))
-    facts = _trained_model(config.run_dir(photos))
+    facts, history = {}, config.run_dir(photos) / "history.csv"
+    if history.is_file():
+        facts["Validation accuracy"] = f"{pd.read_csv(history)['val_accuracy'].max():.3f}"
+        facts["Trained model"] = display_path(history.with_name("model.keras"))
     index = folder / "index.html"
     pages.write_index(index, "ResNeXt-50: the executed notebooks", facts, "Seconds", rows)
-    print()
     for name, fact in {**facts, "Pages": display_path(index)}.items():
-        print(f"{name + ':':<21}{fact}")
+        print(f"{name}: {fact}")
 
 
 def rewrite(paths: list[Path], refresh: bool = False, runs: Path = RUNS) -> list[Path]:
     """Executes notebooks in place, on the sample, and writes those whose content changed.
 
-    Cells tagged ``nbval-ignore-output`` print what differs on each run (times, losses). They keep
-    the outputs that are committed, as long as the cell and the kinds of its outputs are the same:
-    so an unchanged notebook stays the same to the byte.
-
-    Args:
-        paths: the notebooks' files.
-        refresh: also replace the outputs that differ on each run.
-        runs: folder for trained models, emptied first: the sixth notebook evaluates what the fifth
-            one trains, not an older model.
+    Cells tagged ``nbval-ignore-output`` print what differs on each run (times, losses). Without
+    ``refresh`` they keep their outputs, as long as the cell and the kinds of its outputs are the
+    same: so an unchanged notebook stays the same to the byte. ``runs``, the folder of trained
+    models, is emptied first: the sixth notebook evaluates what the fifth one trains.
 
     Returns:
         The notebooks that were written.
@@ -100,7 +88,7 @@ def rewrite(paths: list[Path], refresh: bool = False, runs: Path = RUNS) -> list
         notebook = nbformat.read(path, 4)
         execute(notebook, path, kernel_environment(**pinned_settings(runs)))
         if not refresh:
-            keep_outputs(notebook, _committed(path))
+            keep_outputs(notebook, nbformat.read(path, 4))
         if _write(notebook, path):
             changed.append(path)
     return changed
@@ -120,11 +108,7 @@ def find(names: list[str] | None = None) -> list[Path]:
 
 
 def pinned_settings(runs: Path) -> dict[str, str]:
-    """The settings under which outputs are compared: the sample, whatever the user has set.
-
-    Args:
-        runs: folder for trained models, so that the learner's own are left alone.
-    """
+    """The settings under which outputs are compared: the sample, and a folder for its models."""
     return {
         "RESNEXT_PROFILE": "sample",
         "RESNEXT_DATA": str(photo_folder.SAMPLE),
@@ -132,9 +116,9 @@ def pinned_settings(runs: Path) -> dict[str, str]:
     }
 
 
-def keep_outputs(notebook: nbformat.NotebookNode, committed: nbformat.NotebookNode) -> None:
-    """Gives back the committed outputs to the cells that print something else on each run."""
-    before = {cell.id: cell for cell in committed.cells if cell.cell_type == "code"}
+def keep_outputs(notebook: nbformat.NotebookNode, earlier: nbformat.NotebookNode) -> None:
+    """Gives back the earlier outputs to the cells that print something else on each run."""
+    before = {cell.id: cell for cell in earlier.cells if cell.cell_type == "code"}
     for cell in notebook.cells:
         old = before.get(cell.id)
         if (
@@ -151,16 +135,6 @@ def _kinds(outputs):
     return [(one.output_type, one.get("name"), sorted(one.get("data", {}))) for one in outputs]
 
 
-def _committed(path):
-    """The notebook as git last recorded it; as the file is, where git doesn't know it."""
-    command = ["git", "show", f"HEAD:./{path.name}"]
-    try:
-        shown = subprocess.run(command, cwd=path.parent, capture_output=True, check=True)
-    except (FileNotFoundError, subprocess.CalledProcessError):  # no git, or not in it
-        return nbformat.read(path, 4)
-    return nbformat.reads(shown.stdout.decode("utf-8"), 4)
-
-
 def _write(notebook, path):
     """Writes the notebook if its text is new, and says whether it was."""
     notebook.metadata.update(METADATA)
@@ -171,16 +145,5 @@ def _write(notebook, path):
     text = nbformat.writes(notebook) + "\n"
     if text == path.read_text(encoding="utf-8"):
         return False
-    beside = path.with_suffix(".new")
-    beside.write_text(text, encoding="utf-8", newline="\n")
-    beside.replace(path)
+    path.write_text(text, encoding="utf-8", newline="\n")
     return True
-
-
-def _trained_model(run_dir):
-    """What a learner wants to know of the trained model, as {name: text}."""
-    history, model = run_dir / "history.csv", run_dir / "model.keras"
-    if not (history.is_file() and model.is_file()):
-        return {"Trained model": f"none in {display_path(run_dir)}"}
-    best = pd.read_csv(history)["val_accuracy"].max()
-    return {"Validation accuracy": f"{best:.3f}", "Trained model": display_path(model)}

@@ -17,13 +17,7 @@ def title(notebook: nbformat.NotebookNode) -> str:
 
 
 def write_page(notebook: nbformat.NotebookNode, page: Path, folder: Path) -> None:
-    """Writes an executed notebook as one self-contained HTML file.
-
-    Args:
-        notebook: with its outputs.
-        page: the file to write; folders are made as needed.
-        folder: where the notebook lies: pictures that its text refers to are read from there.
-    """
+    """Writes an executed notebook as one HTML file, with the pictures of its ``folder``."""
     exporter = HTMLExporter(
         extra_template_paths=[str(TEMPLATES)], template_file="page.html.j2", embed_images=True
     )
@@ -33,15 +27,7 @@ def write_page(notebook: nbformat.NotebookNode, page: Path, folder: Path) -> Non
 def write_index(
     index: Path, heading: str, facts: dict[str, str], unit: str, rows: list[tuple[Path, str, float]]
 ) -> None:
-    """Writes the page that leads to the others.
-
-    Args:
-        index: the file to write, beside the pages.
-        heading: its title.
-        facts: what there is to know, as {name: text}.
-        unit: of the numbers, such as "Seconds".
-        rows: page, title and a number of each notebook.
-    """
+    """Writes the page that leads to the others; a row is a page, its title and a number."""
     lines = [f"# {heading}", "", *(f"- **{name}**: {text}" for name, text in facts.items()), ""]
     lines += [f"| Notebook | {unit} |", "| --- | ---: |"]
     lines += [f"| [{name}]({page.name}) | {number:.0f} |" for page, name, number in rows]

@@ -5,7 +5,6 @@ A cell's ``slideshow.slide_type`` says where it goes, as in JupyterLab: ``slide`
 metadata, ``{"minutes": 4, "notes": "…"}``, is what the speaker sees.
 """
 
-import copy
 from importlib import resources
 from pathlib import Path
 
@@ -28,25 +27,6 @@ FACTS = {
 
 def write(notebooks: list[Path], folder: Path = FOLDER) -> None:
     """Writes a deck for each notebook, from its saved outputs, and ``index.html``."""
-    rows = []
-    for path in notebooks:
-        notebook = nbformat.read(path, 4)
-        deck = folder / f"{path.stem}.html"
-        write_deck(notebook, deck, path.parent)
-        rows.append((deck, pages.title(notebook), minutes(notebook)))
-    index = folder / "index.html"
-    pages.write_index(index, "ResNeXt-50: the slides", FACTS, "Minutes", rows)
-    print(f"Slides: {display_path(index)}")
-
-
-def write_deck(notebook: nbformat.NotebookNode, deck: Path, folder: Path) -> None:
-    """Writes one notebook as a deck.
-
-    Args:
-        notebook: with its outputs and slide types.
-        deck: the HTML file to write; folders are made as needed.
-        folder: where the notebook lies: pictures that its text refers to are read from there.
-    """
     exporter = SlidesExporter(
         config=Config(CSSHTMLHeaderPreprocessor={"style": "default"}),
         extra_template_paths=[str(pages.TEMPLATES), str(REVEAL)],
@@ -56,7 +36,14 @@ def write_deck(notebook: nbformat.NotebookNode, deck: Path, folder: Path) -> Non
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
-    pages.export(exporter, for_speakers(notebook), deck, folder)
+    rows = []
+    for path in notebooks:
+        notebook, deck = nbformat.read(path, 4), folder / f"{path.stem}.html"
+        pages.export(exporter, for_speakers(notebook), deck, path.parent)
+        rows.append((deck, pages.title(notebook), minutes(notebook)))
+    index = folder / "index.html"
+    pages.write_index(index, "ResNeXt-50: the slides", FACTS, "Minutes", rows)
+    print(f"Slides: {display_path(index)}")
 
 
 def minutes(notebook: nbformat.NotebookNode) -> int:
@@ -65,28 +52,12 @@ def minutes(notebook: nbformat.NotebookNode) -> int:
 
 
 def for_speakers(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """A copy that shows its speaker what the sections' metadata say.
-
-    The notes become cells of their own, which only the speaker sees. A section's seconds are spread
-    over its slides: reveal.js compares them with the clock.
-    """
-    cells, section, seconds = [], [], 0
-    for cell in copy.deepcopy(notebook.cells):
+    """A copy in which the sections' minutes and notes are cells that only the speaker sees."""
+    cells = []
+    for cell in notebook.cells:
         cells.append(cell)
         if course := cell.metadata.get("course"):
-            _spread(section, seconds)
-            section, seconds = [], 60 * course["minutes"]
-            said = f"**{course['minutes']} min.** " if seconds else ""
-            note = nbformat.v4.new_markdown_cell(said + course["notes"])
-            note.metadata.slideshow = {"slide_type": "notes"}
-            cells.append(note)
-        if cell.metadata.get("slideshow", {}).get("slide_type") in ("slide", "subslide"):
-            section.append(cell)
-    _spread(section, seconds)
+            said = f"**{course['minutes']} min.** " if course["minutes"] else ""
+            cells.append(nbformat.v4.new_markdown_cell(said + course["notes"]))
+            cells[-1].metadata.slideshow = {"slide_type": "notes"}
     return nbformat.from_dict({**notebook, "cells": cells, "metadata": {}})
-
-
-def _spread(slides, seconds):
-    """Divides a section's seconds among its slides, as reveal.js reads them: data-timing."""
-    for slide in slides if seconds else []:
-        slide.metadata.slideshow.data = {"timing": round(seconds / len(slides))}

@@ -1,4 +1,4 @@
-"""What a learner and a presenter see, in a real browser: JupyterLab, slide decks, a page.
+"""What a learner and a presenter see, in a real browser: JupyterLab and slide decks.
 
 nbval runs the notebooks' cells, so one explorer alone is run here.
 """
@@ -19,7 +19,7 @@ import nbformat
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from resnext_course.publishing import pages, slides
+from resnext_course.publishing import slides
 from resnext_course.publishing.notebook_runner import FOLDER, NAMES, find
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -46,7 +46,7 @@ def page():
         chromium.close()
 
 
-# Decks and pages
+# Decks
 
 
 @pytest.fixture(scope="module")
@@ -107,17 +107,6 @@ def test_one_key_goes_through_a_deck_and_only_the_speaker_sees_the_notes(page, d
     expect(opened.value.locator(".speaker-controls-notes")).to_contain_text(re.compile(r"\d min"))
     assert not any(notes.is_visible() for notes in page.locator("aside.notes").all())
     opened.value.close()
-
-
-def test_a_page_shows_its_pictures_with_no_network(page, tmp_path):
-    notebook = nbformat.read(FOLDER / f"{NAMES[2]}.ipynb", 4)
-    pages.write_page(notebook, tmp_path / "page.html", FOLDER)
-    assert open_file(page, tmp_path / "page.html") == []
-    pictures = page.locator(".jp-OutputArea img").all()
-    assert len(pictures) == sum(map(pictures_of, notebook.cells)) > 5
-    for picture in pictures:
-        assert picture.evaluate("one => one.complete && one.naturalWidth > 100")
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def pictures_of(cell):

@@ -16,7 +16,7 @@ PROJECT_TABLE = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["
 NEEDED = PROJECT_TABLE["dependencies"] + PROJECT_TABLE["optional-dependencies"]["test"]
 LOCK = (PROJECT / "requirements.lock").read_text("utf-8").splitlines()
 PYTHONS = ("3.11", "3.12", "3.13")
-FOLDERS = ("resnext_helpers", "resnext_course", "tests", "benchmarks", "classroom")
+FOLDERS = ("resnext_helpers", "resnext_course", "tests", "benchmarks", "classroom", "tools")
 OWNERS = packages_distributions()
 TORCH = {"torch", "torchvision"}  # benchmarks/requirements.txt has them
 

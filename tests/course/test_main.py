@@ -11,8 +11,6 @@ from resnext_course import __main__ as course
 from resnext_helpers.photo_folder import SAMPLE
 from resnext_helpers.settings import PROJECT
 
-COMMANDS = ("run", "lab", "notebooks", "slides", "train", "check-data")
-
 
 def test_check_data_prints_the_report(capsys):
     assert course.main(["check-data", str(SAMPLE)]) == 0
@@ -36,14 +34,6 @@ def test_a_file_name_that_the_terminal_cannot_show_ends_nothing(tmp_path):
     result = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_has_help(name, capsys):
-    with pytest.raises(SystemExit) as end:
-        course.main([name, "--help"])
-    assert end.value.code == 0
-    assert f"usage: python -m resnext_course {name}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [[], ["runn"], ["run", "--fast"]])

@@ -50,8 +50,6 @@ def test_run_writes_pages_and_leaves_the_notebooks_alone(tmp_path, capsys, monke
     train = write_notebook(tmp_path / "05_train.ipynb", {"a": TRAIN})
     before = first.read_bytes(), train.read_bytes()
 
-    notebook_runner.run([first], tmp_path / "html")
-    assert "none in" in capsys.readouterr().out  # no trained model yet
     notebook_runner.run([first, train], tmp_path / "html")
 
     assert (first.read_bytes(), train.read_bytes()) == before
@@ -63,7 +61,7 @@ def test_run_writes_pages_and_leaves_the_notebooks_alone(tmp_path, capsys, monke
     lines = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"01_first +cell +2 of 2 +\d+ s", lines[1])
     assert re.fullmatch(r"05_train +cell +1 of 1 +\d+ s", lines[2])
-    assert re.search(r"accuracy: +0\.917$", lines[-3])
+    assert lines[-3] == "Validation accuracy: 0.917"
     assert lines[-2].endswith("sample-sample_birds/model.keras")
     assert lines[-1].endswith("html/index.html")
 
@@ -87,15 +85,7 @@ def test_a_failing_cell_is_named_and_its_page_is_written(tmp_path, capsys, sourc
     assert reason in message
     assert "Error: Do that" not in message  # the course's own sentences need no type of error
     assert "reached" in (tmp_path / "html" / "03_bad.html").read_text(encoding="utf-8")
-    assert re.search(r"cell +2 of 3 .* stopped$", capsys.readouterr().out, re.MULTILINE)
-
-
-def test_photographs_that_cannot_be_used_are_told_before_anything_runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("RESNEXT_DATA", str(tmp_path / "nothing"))
-    path = write_notebook(tmp_path / "01_x.ipynb", {"a": "1"})
-    with pytest.raises(CourseError, match="nothing"):
-        notebook_runner.run([path], tmp_path / "html")
-    assert not (tmp_path / "html").exists()
+    assert re.search(r"cell +2 of 3", capsys.readouterr().out)
 
 
 @pytest.mark.slow
@@ -198,21 +188,6 @@ def test_a_changed_cell_gets_its_new_output(committed):
     assert rewrite(committed) == [committed]
     assert outputs(committed, "compared") == "new False\n"
     assert outputs(committed, "ignored") == before
-
-
-def test_what_differs_on_each_run_returns_to_what_git_has_unless_its_cell_changed(
-    committed, executed
-):
-    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
-    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
-        subprocess.run([*git, *command], cwd=committed.parent, check=True)
-    ran = committed.read_text("utf-8").replace(outputs(committed, "ignored").strip(), "0.123")
-    committed.write_text(ran, encoding="utf-8")
-    rewrite(committed)
-    assert committed.read_bytes() == executed
-    committed.write_text(ran.replace("random.random()", "2"), encoding="utf-8")
-    rewrite(committed)
-    assert outputs(committed, "ignored") == "2\n"
 
 
 def test_new_kinds_of_output_are_not_replaced_by_old_ones():

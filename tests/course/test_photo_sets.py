@@ -4,8 +4,6 @@ import hashlib
 import io
 import tarfile
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -49,7 +47,7 @@ def server(monkeypatch):
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         checksum = f"sha256:{hashlib.sha256(ARCHIVE).hexdigest()}"
         url = f"http://127.0.0.1:{server.server_port}/tiny.tgz"
-        tiny = photo_sets.PublicSet(url, checksum, len(ARCHIVE), "CC0", inside="tiny", classes=2)
+        tiny = photo_sets.PublicSet(url, checksum, "CC0", inside="tiny", classes=2)
         monkeypatch.setitem(photo_sets.PUBLIC_SETS, "tiny", tiny)
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         yield server
@@ -65,18 +63,9 @@ def test_a_set_is_fetched_once_into_the_data_folder(server, tmp_path, monkeypatc
     monkeypatch.setattr(photo_sets, "PROJECT", tmp_path)
     folder = photo_sets.fetch("tiny")
     assert contents(tmp_path) == {f"data/tiny/{name}": FILES[name] for name in FILES}
-    shown = capsys.readouterr()
-    assert "tiny: 0 MB; CC0" in shown.out and "100%" in shown.out
-    assert shown.err == ""
+    assert "tiny: CC0" in capsys.readouterr().out
     assert photo_sets.fetch("tiny") == folder == tmp_path / "data" / "tiny"
     assert server.asked == 1
-
-
-def test_several_fetches_at_once_do_not_mix(server, tmp_path):
-    with ThreadPoolExecutor() as pool:
-        for fetched in [pool.submit(photo_sets.fetch, "tiny", tmp_path / "birds") for _ in "123"]:
-            assert fetched.result(timeout=60) == tmp_path / "birds"
-    assert contents(tmp_path) == {f"birds/{name}": FILES[name] for name in FILES}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +98,7 @@ def test_an_archive_that_was_saved_by_hand_is_used(server, tmp_path):
 def test_an_archive_that_points_outside_is_not_unpacked(server, tmp_path, monkeypatch):
     evil = archive_of({"tiny/Owl/1.jpg": b"an owl", "../../evil.txt": b"evil"})
     checksum = f"sha256:{hashlib.sha256(evil).hexdigest()}"
-    tiny = replace(photo_sets.PUBLIC_SETS["tiny"], checksum=checksum)
+    tiny = photo_sets.PUBLIC_SETS["tiny"]._replace(checksum=checksum)
     monkeypatch.setitem(photo_sets.PUBLIC_SETS, "tiny", tiny)
     (tmp_path / "tiny.tgz").write_bytes(evil)
     with pytest.raises(CourseError, match="Outside"):

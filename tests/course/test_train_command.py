@@ -58,17 +58,26 @@ def test_it_trains_is_stopped_with_ctrl_c_and_goes_on(command, tmp_path, capsys,
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [
-        (["--run", "../mine"], "--run is '../mine': give the name of a folder"),
-        (["--epochs", "0"], "--epochs is 0: give 1 or more"),
-        (["--image-size", "16"], "--image-size is 16: give 32 or more"),
-        (["--data", "nowhere"], "nowhere"),
-    ],
+    [(["--run", "../mine"], "give the name of a folder"), (["--data", "nowhere"], "nowhere")],
 )
 def test_what_cannot_be_trained_is_said_in_one_sentence(command, options, said, capsys):
     assert command(*options) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--epochs", "0"], "--epochs: 0 is too small: give 1 or more"),
+        (["--image-size", "16"], "--image-size: 16 is too small: give 32 or more"),
+        (["--learning-rate", "-1"], "--learning-rate: -1 is too small: give 0.0 or more"),
+    ],
+)
+def test_a_number_that_cannot_be_trained_with_gets_the_usage(command, options, said, capsys):
+    with pytest.raises(SystemExit):
+        command(*options)
+    assert said in capsys.readouterr().err
 
 
 def test_the_command_line_changes_the_profile(monkeypatch):

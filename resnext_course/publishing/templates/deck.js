@@ -21,7 +21,6 @@ addEventListener("load", async () => {
     controlsLayout: "edges",
     transition: "none",
     viewDistance: Infinity, // every slide is laid out, so that every one can be measured
-    defaultTiming: 0, // a slide without data-timing isn't part of a timed section
     plugins: [RevealNotes],
   });
   Reveal.getSlides().forEach(fit);
