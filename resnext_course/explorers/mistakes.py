@@ -23,71 +23,54 @@ def explore(labels, probabilities, class_names):
     return Panel(
         partial(draw, labels, probabilities, class_names),
         threshold=widgets.IntSlider(
-            value=80, min=0, max=99, description="answer only from a probability of, in %"
+            80, 0, 99, description="answer only from a probability of, in %"
         ),
-        true_class=choice([ALL, *class_names], "true class"),
+        true_class=choice([ALL, *(class_names[i] for i in np.unique(labels))], "true class"),
     )
-
-
-def decide(labels, probabilities, threshold):
-    """Which photographs are right, wrong and withheld if the network answers only where it is sure.
-
-    Args:
-        labels: int ``(count,)``, the true classes.
-        probabilities: ``(count, classes)``, rows that sum to 1.
-        threshold: the lowest probability of an answer, in percent; or ``(thresholds, 1)``.
-
-    Returns:
-        For ``"right"``, ``"wrong"`` and ``"withheld"`` a bool ``(count,)``.
-    """
-    right = probabilities.argmax(axis=1) == labels
-    answered = probabilities.max(axis=1) >= threshold / 100
-    return {"right": answered & right, "wrong": answered & ~right, "withheld": ~answered}
-
-
-def count(shares):
-    """The answers in numbers, as the rows of the table; ``shares`` are as from ``decide``."""
-    right, wrong, withheld = (int(members.sum()) for members in shares.values())
-    answered, total = right + wrong, right + wrong + withheld
-    return {
-        "photographs": total,
-        "answered": f"{answered} ({answered / total:.0%})",
-        "right_of_these": f"{right / answered:.1%}" if answered else "nothing is answered",
-        "mistakes_left": wrong,
-        "withheld": withheld,
-    }
 
 
 def draw(labels, probabilities, class_names, threshold, true_class=ALL):
     """Draw the answers of each class, and how they change with the threshold.
 
     Args:
-        labels, probabilities, threshold: as in ``decide``.
+        labels: int ``(count,)``, the true classes.
+        probabilities: ``(count, classes)``, rows that sum to 1.
         class_names: one name a class.
+        threshold: the lowest probability of an answer, in percent.
         true_class: the class whose photographs the numbers and the curves are of, or ``ALL``.
 
     Returns:
-        A ``Picture``; its data are what ``count`` says of ``true_class``.
-
-    Raises:
-        ValueError: there is no photograph of this class.
+        A ``Picture``; its data are the numbers of ``true_class``.
     """
-    chosen = (true_class == ALL) | (np.array(class_names)[labels] == true_class)
-    if not chosen.any():
-        raise ValueError(f"There is no photograph of {true_class} to judge.")
-    of_these = labels[chosen], probabilities[chosen]
-    table = count(decide(*of_these, threshold))
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=[1.2, 1])
-    shares = decide(labels, probabilities, threshold)
-    _draw_classes(left, labels, class_names, shares, true_class)
-    _draw_thresholds(right, decide(*of_these, np.arange(100)[:, None]), threshold)
-    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in table.items())
+    _draw_classes(left, labels, class_names, _decide(labels, probabilities, threshold), true_class)
+    chosen = (true_class == ALL) | (np.array(class_names)[labels] == true_class)
+    shares = _decide(labels[chosen], probabilities[chosen], np.arange(100)[:, None])
+    counts = {name: members.sum(axis=1) for name, members in shares.items()}
+    _draw_thresholds(right, counts, threshold)
+    correct, wrong, withheld = (int(count[threshold]) for count in counts.values())
+    answered, total = correct + wrong, correct + wrong + withheld
     return plots.Picture(
         figure,
-        f"Answers from a probability of {threshold}%, {true_class}: {told}; and how answered and "
-        f"right change with the threshold.",
-        **table,
+        f"Answers from a probability of {threshold}%, {true_class}: {correct} right, {wrong} wrong "
+        f"and {withheld} withheld of {total} photographs; and how answered and right change with "
+        f"the threshold.",
+        photographs=total,
+        answered=f"{answered} ({answered / total:.0%})",
+        right_of_these=f"{correct / answered:.1%}" if answered else "nothing is answered",
+        mistakes_left=wrong,
+        withheld=withheld,
     )
+
+
+def _decide(labels, probabilities, threshold):
+    """Which photographs are right, wrong and withheld if only sure answers are given.
+
+    The ``threshold`` is in percent, a number or ``(thresholds, 1)``.
+    """
+    right = probabilities.argmax(axis=1) == labels
+    answered = probabilities.max(axis=1) >= threshold / 100
+    return {"right": answered & right, "wrong": answered & ~right, "withheld": ~answered}
 
 
 def _draw_classes(axis, labels, class_names, shares, true_class):
@@ -95,11 +78,10 @@ def _draw_classes(axis, labels, class_names, shares, true_class):
     start = np.zeros(len(class_names))
     for name, members in shares.items():
         counts = np.bincount(labels[members], minlength=len(class_names))
-        bars = axis.barh(
-            class_names, counts, left=start, label=name, edgecolor="black", **_LOOKS[name]
-        )
-        text = [str(count) if count else "" for count in counts]
+        style = {"label": name, "edgecolor": "black", **_LOOKS[name]}
+        bars = axis.barh(class_names, counts, left=start, **style)
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        text = [str(count) if count else "" for count in counts]
         axis.bar_label(bars, text, label_type="center", bbox=box)
         start += counts
     for tick in axis.get_yticklabels():
@@ -110,15 +92,14 @@ def _draw_classes(axis, labels, class_names, shares, true_class):
     axis.figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=3)
 
 
-def _draw_thresholds(axis, shares, threshold):
+def _draw_thresholds(axis, counts, threshold):
     """Coverage and accuracy at every threshold, and where the chosen one lies."""
-    right, wrong, withheld = (members.sum(axis=1) for members in shares.values())
-    answered = right + wrong
+    answered = counts["right"] + counts["wrong"]
     with np.errstate(invalid="ignore"):  # 0 / 0, undefined, where nothing is answered
-        accuracy = right / answered
+        accuracy = counts["right"] / answered
     axis.axvline(threshold, color="black", linestyle=":", linewidth=1.5)
     for values, mark, line, color, label in (
-        (answered / (answered + withheld), "o", "-", "blue", "answered"),
+        (answered / answered[0], "o", "-", "blue", "answered"),
         (accuracy, "s", "--", "orange", "right, of these"),
     ):
         style = {"color": plots.COLORS[color], "marker": mark, "markevery": [threshold]}
