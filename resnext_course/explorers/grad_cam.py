@@ -16,10 +16,14 @@ def explore(run, indices, of_true_class):
         of_true_class: ``(count,)``, for each of ``run.validation`` the probability of its class.
     """
 
-    def draw(photo, layer, **chosen):
+    def draw(photo, strength, **chosen):
         pixels = photos.read(run.validation[photo].path, run.image_size)
+        picture = grad_cam.picture(
+            run.model, run.class_names, pixels, strength=strength / 100, **chosen
+        )
         true_class = run.class_names[run.validation[photo].label]
-        return _draw(run, pixels, layer, {"true class": true_class}, **chosen)
+        picture.data = {"true class": true_class, **picture.data}
+        return picture
 
     offered = [(f"{n} ({of_true_class[i]:.0%})", int(i)) for n, i in enumerate(indices, start=1)]
     stages = list(evaluation.stages(run.model).items())
@@ -39,9 +43,13 @@ def explore_own(run):
     """
     layer = grad_cam.readable_layer(run.model)
 
-    def draw(upload, **chosen):
+    def draw(upload, strength, **chosen):
         name, pixels = open_upload(upload, run)
-        return _draw(run, pixels, layer, {"photo": name}, **chosen)
+        picture = grad_cam.picture(
+            run.model, run.class_names, pixels, layer=layer, strength=strength / 100, **chosen
+        )
+        picture.data = {"photo": name, **picture.data}
+        return picture
 
     upload = widgets.FileUpload(accept="image/*", description="choose a photo")
     return Panel(draw, upload=upload, **_controls(run))
@@ -76,10 +84,3 @@ def _controls(run):
     )
     explained = choice([grad_cam.MOST_LIKELY, *run.class_names], "class that is explained")
     return {"explained": explained, "strength": strength}
-
-
-def _draw(run, pixels, layer, more, *, explained, strength):
-    explanation = grad_cam.explain(run.model, run.class_names, pixels, explained, layer)
-    picture = grad_cam.picture(pixels, explanation, strength / 100)
-    picture.data = more | picture.data
-    return picture
