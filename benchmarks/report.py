@@ -171,7 +171,7 @@ def median(results, measure):
 
 def gflop(size, batch):
     """Operations of one training step, in thousand millions."""
-    macs = counting.network_macs(models.BLOCKS[50], 32, 4, size)
+    macs = counting.macs(models.ResNeXt50((size, size, 3)))
     return 2 * 3 * macs * batch / 1e9
 
 
