@@ -1,5 +1,6 @@
 """Writes RESULTS.md and its pictures from speed.json and accuracy.json: ``python report.py``."""
 
+import functools
 import json
 import statistics
 import sys
@@ -169,6 +170,7 @@ def median(results, measure):
     )
 
 
+@functools.cache
 def gflop(size, batch):
     """Operations of one training step, in thousand millions."""
     macs = counting.macs(models.ResNeXt50((size, size, 3)))

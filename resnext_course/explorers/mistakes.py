@@ -5,17 +5,13 @@ from functools import partial
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from resnext_course.explorers._panel import Panel, choice
 from resnext_helpers import plots
 
 ALL = "all classes"
-_LOOKS = {
-    "right": {"color": plots.COLORS["sky"]},
-    "wrong": {"color": plots.COLORS["vermillion"], "hatch": "xx"},
-    "withheld": {"color": "white", "hatch": ".."},
-}
 
 
 def explore(labels, probabilities, class_names):
@@ -75,15 +71,15 @@ def _decide(labels, probabilities, threshold):
 
 def _draw_classes(axis, labels, class_names, shares, true_class):
     """One bar a class, its photographs shared into right, wrong and withheld."""
-    start = np.zeros(len(class_names))
-    for name, members in shares.items():
-        counts = np.bincount(labels[members], minlength=len(class_names))
-        style = {"label": name, "edgecolor": "black", **_LOOKS[name]}
-        bars = axis.barh(class_names, counts, left=start, **style)
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        text = [str(count) if count else "" for count in counts]
-        axis.bar_label(bars, text, label_type="center", bbox=box)
-        start += counts
+    count = partial(np.bincount, minlength=len(class_names))
+    counts = {name: count(labels[members]) for name, members in shares.items()}
+    colors = [plots.COLORS["sky"], plots.COLORS["vermillion"], "white"]
+    style = {"width": 0.8, "edgecolor": "black", "color": colors, "legend": False}
+    pd.DataFrame(counts, class_names).plot.barh(stacked=True, ax=axis, **style)
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    for bars, hatch in zip(axis.containers, ("", "xx", ".."), strict=True):
+        plt.setp(bars, hatch=hatch)
+        axis.bar_label(bars, fmt=lambda n: f"{n:.0f}" if n else "", label_type="center", bbox=box)
     for tick in axis.get_yticklabels():
         tick.set_fontweight("bold" if tick.get_text() == true_class else "normal")
     axis.invert_yaxis()

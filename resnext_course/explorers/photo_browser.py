@@ -64,8 +64,7 @@ def draw(report, class_name, number=1, **amounts):
         amounts: as in ``varied``.
 
     Returns:
-        A ``Picture``; its data hold mean and spread (standard deviation) of the scaled values, and
-        whether training could draw these amounts.
+        A ``Picture``; its data hold mean and spread (standard deviation) of the scaled values.
 
     Raises:
         ValueError: the class has no such photograph.

@@ -108,8 +108,8 @@ def draw(speed, photographs, **chosen):
     """
     settings = {"your settings": chosen}
     for name, profile in PROFILES.items():
-        same = "image_size", "batch_size", "epochs"
-        settings[f"{name} profile"] = {field: getattr(profile, field) for field in same}
+        fields = "image_size", "batch_size", "epochs"
+        settings[f"{name} profile"] = {field: getattr(profile, field) for field in fields}
     costs = {name: plan(speed, photographs=photographs, **s) for name, s in settings.items()}
     minutes = {name: cost["minutes in all"] for name, cost in costs.items()}
     texts = {name: f"{value:,.1f} min" for name, value in minutes.items()}
