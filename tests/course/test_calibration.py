@@ -41,7 +41,7 @@ def test_error_by_hand(confidences, right, expected):
     assert got == pytest.approx(expected)
 
 
-def test_the_diagram_shows_counts_bars_and_intervals(style, figures):
+def test_the_diagram_shows_counts_bars_and_intervals(style, unrendered, figures):
     right = np.arange(263) < 81
     rows = calibration.reliability(np.r_[CONFIDENCES, np.full(263, 0.35)], np.r_[RIGHT, right])
     picture = calibration.reliability_diagram(rows)

@@ -26,13 +26,6 @@ def test_an_interval_by_hand():
     assert tuple(found) == pytest.approx((2, 2 - half, 2 + half, 1, 3))
 
 
-def test_one_number_tells_nothing():
-    found = interval([0.9])
-    assert (found.mean, found.low, found.high) == (0.9, -math.inf, math.inf)
-    assert not found.leaves_out_0
-    assert comparison.percent(found) == "90.0% (one seed)"
-
-
 def test_the_luck_of_a_seed_cancels_out_in_pairs():
     found = comparison.paired({1: 0.5, 2: 0.9, 3: 0.7}, {3: 0.72, 1: 0.53, 2: 0.91, 4: 0.1})
     assert (found.mean, found.std, found.count) == (pytest.approx(0.02), pytest.approx(0.01), 3)
@@ -47,6 +40,8 @@ def test_pairs_needed_by_hand():
 def test_shares_in_words():
     assert comparison.points(gap(-0.0126, 0.0)) == "−1.3 (−1.3 to −1.3)"
     assert comparison.percent(interval([0.9, 1.0])) == "95.0% (31.5 to 100.0)"
+    assert interval([0.9])[1:3] == (-math.inf, math.inf)
+    assert comparison.percent(interval([0.9])) == "90.0% (one seed)"
 
 
 @pytest.mark.parametrize(

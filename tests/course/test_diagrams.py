@@ -213,16 +213,8 @@ def test_three_forms_write_the_channels_of_the_real_block(drawn):
     a, b, c = map(texts_of, drawn("three forms")[0].axes)
     assert a.count("1×1\n256→4") == a.count("3×3\n4→4") == a.count("1×1\n4→256") == 3
     assert b.count("3×3\n4→4") == 3 and "join: 32 × 4 = 128" in b and "1×1\n128→256" in b
-    real = [
-        "{0}×{0}{1}\n{2}→{3}".format(
-            layer.kernel.shape[0],
-            f" in {layer.groups} groups" if layer.groups > 1 else "",
-            layer.kernel.shape[2] * layer.groups,
-            layer.filters,
-        )
-        for layer in block_diagrams.convolutions(block(128, 32))
-    ]
-    assert [text for text in c if "→" in text] == real
+    of_c = ["1×1\n256→128", "3×3 in 32 groups\n128→128", "1×1\n128→256"]
+    assert [text for text in c if "→" in text] == of_c
 
 
 # Other drawings
@@ -303,11 +295,6 @@ def test_nothing_is_drawn_over_where_nothing_speaks_for_the_class(cam, figures):
     assert len(figures[0].axes[1].images) == 1 and picture.data["hottest"] == "nowhere"
 
 
-@pytest.mark.parametrize(
-    ("cell", "shape", "words"),
-    [((1, 0), (2, 2), "bottom left"), ((3, 3), (7, 7), "middle centre")],
-)
-def test_the_hottest_place_in_words(cell, shape, words):
-    heat = np.zeros(shape)
-    heat[cell] = 1
-    assert grad_cam.where_hottest(heat) == words
+def test_the_hottest_place_in_words():
+    assert grad_cam.where_hottest(np.array([[0, 0], [1, 0]])) == "bottom left"
+    assert grad_cam.where_hottest(np.diag([0, 0, 0, 1, 0, 0, 0])) == "middle centre"

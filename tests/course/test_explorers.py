@@ -39,26 +39,23 @@ def folder(tmp_path_factory):
 # The frame
 
 
-def square(number, loud):
+def square(number):
     if number < 0:
         raise ValueError(f"{number} is below 0 & has no <picture>.")
     figure, axis = plt.subplots(figsize=(3, 2))
     axis.plot([0, number])
-    text = f"A line up to {number}{'!' if loud else ''}"
-    return plots.Picture(figure, text, number_squared=number**2, loud=str(loud), half=number / 2)
+    return plots.Picture(figure, f"A line up to {number}", number_squared=number**2, kind="line")
 
 
 @pytest.fixture
 def panel():
-    number = widgets.IntSlider(value=40, min=-100, max=100, description="number")
-    return _panel.Panel(square, number=number, loud=widgets.Checkbox(description="loud"))
+    return _panel.Panel(square, number=widgets.IntSlider(40, -100, 100, description="number"))
 
 
 def test_a_moved_control_changes_picture_and_numbers(panel):
     assert 'alt="A line up to 40"' in panel.shown.value and "1,600" in panel.shown.value
     panel.controls["number"].value = 7
-    panel.controls["loud"].value = True
-    assert 'alt="A line up to 7!"' in panel.shown.value
+    assert 'alt="A line up to 7"' in panel.shown.value
     assert ">49<" in panel.shown.value and "1,600" not in panel.shown.value
 
 
@@ -78,7 +75,7 @@ def test_without_widgets_picture_and_table_stand_in(panel, monkeypatch):
     panel.controls["number"].value = 50
     bundle, metadata = panel._repr_mimebundle_()
     assert bundle[_panel.WIDGET]["model_id"]
-    assert bundle["text/plain"] == "A line up to 50\nnumber squared: 2,500\nloud: False\nhalf: 25.0"
+    assert bundle["text/plain"] == "A line up to 50\nnumber squared: 2,500\nkind: line"
     assert metadata["image/png"]["alt"] == bundle["text/plain"]
     drawn = Image.open(io.BytesIO(bundle["image/png"]))
     alone = Image.open(io.BytesIO(panel.picture.png))
@@ -228,6 +225,7 @@ def test_at_equal_price_the_width_follows_and_else_it_is_free():
 
 SPEED = training_plan.Speed(prepare=5.0, fixed=0.1, macs_a_second=100e9)
 CHOICE = {"image_size": 128, "batch_size": 16, "epochs": 8, "photographs": 240}
+SIZES = {50: (25e6, 4e9), 101: (50e6, 8e9)}  # made-up parameters and multiply-adds
 MACS = 4_230_479_872 * (128 / 224) ** 2  # of ResNeXt-50
 
 
@@ -244,9 +242,8 @@ def test_the_time_is_what_a_hand_computes():
 
 
 def test_a_deeper_network_costs_more_of_everything(monkeypatch):
-    sizes = {50: (25e6, 4e9), 101: (50e6, 8e9)}  # parameters, multiply-adds
-    monkeypatch.setattr(training_plan, "size", sizes.get)
-    cost, deeper = (training_plan.plan(SPEED, **CHOICE, depth=depth) for depth in sizes)
+    monkeypatch.setattr(training_plan, "size", SIZES.get)
+    cost, deeper = (training_plan.plan(SPEED, **CHOICE, depth=depth) for depth in SIZES)
     grown = {name: deeper[name] / cost[name] for name in cost}
     assert grown == pytest.approx({**dict.fromkeys(cost, 2), "steps an epoch": 1})
 
@@ -270,14 +267,14 @@ def test_two_times_give_both_parts_of_a_step(monkeypatch, seconds, fixed, rate):
     counting = SimpleNamespace(macs=lambda model: 1e6, trainable_parameters=lambda model: 5e6)
     monkeypatch.setattr(training_plan, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     monkeypatch.setattr(training_plan, "counting", counting)
-    monkeypatch.setattr(training_plan, "size", {50: (25e6, 4e9)}.get)  # five times as large
+    monkeypatch.setattr(training_plan, "size", SIZES.get)  # five times as large
     monkeypatch.setattr(training_plan.models, "resnext", lambda *args, **kwargs: model)
     monkeypatch.setattr(training_plan.training, "compile_model", lambda *args, **kwargs: None)
     assert training_plan.measure() == pytest.approx((5 * 9, 5 * fixed, rate))
 
 
 def test_the_plans_picture_holds_settings_and_profiles(monkeypatch):
-    monkeypatch.setattr(training_plan, "size", {50: (25e6, 4e9), 101: (50e6, 8e9)}.get)
+    monkeypatch.setattr(training_plan, "size", SIZES.get)
     panel = training_plan.explore(SPEED)
     assert panel.picture.data["steps an epoch"] == 12
     panel.controls["depth"].value = 101

@@ -60,15 +60,7 @@ def test_where_two_paths_meet_both_count():
     assert walk(model)["sum"] == Field(size=5, step=1, start=-2)
 
 
-def test_closed_paths_hide_pixels_and_opening_shows_them():
-    """Why ``opened`` is needed: a network whose ReLU is shut has a gradient of zero."""
-    network = chain(layers.Conv2D(1, 3, name="c"), layers.ReLU(name="out"))
-    network.get_layer("c").set_weights([-np.ones((3, 3, 3, 1)), np.zeros(1)])
-    assert not influence(network, "out", 5).any()
-    assert (influence(opened(network), "out", 5) > 0).sum() == 9
-
-
-def test_each_square_is_drawn_where_it_is(style, figures):
+def test_each_square_is_drawn_where_it_is(style, unrendered, figures):
     photo = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype="uint8")
     squares = {"stem": (91, 102), "stack 3": (-37, 230)}
     picture = receptive_field.over_photo(photo, squares)
