@@ -94,10 +94,8 @@ def draw_block(axis, title, model):
     axis.plot([0, -1.3, -1.3, 0], [0, 0, plus, plus], **_LINE)
     _label(axis, -1.3, bottom / 2, "identity shortcut", rotation=90)
 
-    scale = 1 / max(map(_channels_in, layers))
-    _draw_channels(
-        axis, 0, _channels_in(layers[0]) * scale, f"{_channels_in(layers[0])} channels in"
-    )
+    scale, entering = 1 / max(map(_channels_in, layers)), _channels_in(layers[0])
+    _draw_channels(axis, 0, entering * scale, f"{entering} channels in")
     for i, layer in enumerate(layers):
         above, below = _channels_in(layer) * scale, layer.filters * scale
         high, low = -step * i - 0.22, -step * (i + 1) + 0.22
@@ -153,8 +151,9 @@ def three_forms():
         axis.plot([_CENTRE, _RIGHT, _RIGHT, _CENTRE], [_TOP, _TOP, _PLUS, _PLUS], **_LINE)
         _label(axis, _RIGHT, 3.3, "shortcut", rotation=90)
     a, b, c = axes
-    _draw_paths(a, ["1×1\n256→4", "3×3\n4→4", "1×1\n4→256"], end=1.55)
-    _draw_paths(b, ["1×1\n256→4", "3×3\n4→4"], end=_JOIN)
+    narrow = ["1×1\n256→4", "3×3\n4→4", "1×1\n4→256"]
+    _draw_paths(a, narrow, end=1.55)
+    _draw_paths(b, narrow[:2], end=_JOIN)
     _circle(a, _CENTRE, 1.55)
     a.text(_CENTRE - 0.25, 1.55, "sum of 32", ha="right", va="center", fontsize=12)
     _box(b, _CENTRE, _JOIN, "join: 32 × 4 = 128")
