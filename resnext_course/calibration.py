@@ -19,19 +19,18 @@ class Bin(NamedTuple):
     accuracy: float
 
 
-def reliability(confidences, right, bins=10) -> list[Bin]:
-    """Sort photographs into bins of equal width by their confidence.
+def reliability(confidences, right) -> list[Bin]:
+    """Sort photographs into ten bins of equal width by their confidence.
 
     Args:
         confidences: ``(count,)``, for each photograph the probability of the predicted class.
         right: bool ``(count,)``, whether the prediction is right.
-        bins: how many bins share the range from 0 to 1.
 
     Returns:
         The bins that hold a photograph, the lowest first.
     """
     confidences, right = np.asarray(confidences, float), np.asarray(right, bool)
-    borders = np.linspace(0, 1, bins + 1)
+    borders = np.linspace(0, 1, 11)
     bin_of = np.digitize(confidences, borders[1:-1], right=True)
     return [
         Bin(*borders[b : b + 2], inside.sum(), confidences[inside].mean(), right[inside].mean())
@@ -40,12 +39,12 @@ def reliability(confidences, right, bins=10) -> list[Bin]:
     ]
 
 
-def expected_calibration_error(confidences, right, bins=10) -> float:
+def expected_calibration_error(confidences, right) -> float:
     """How far confidence and accuracy lie apart: the mean over the photographs of their bin's gap.
 
     Naeini et al. (AAAI 2015); arguments as in ``reliability``. 0 is perfect, 1 the worst.
     """
-    rows = reliability(confidences, right, bins)
+    rows = reliability(confidences, right)
     gaps = [abs(row.accuracy - row.confidence) for row in rows]
     return np.average(gaps, weights=[row.count for row in rows])
 

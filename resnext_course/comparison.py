@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from resnext_helpers.models import TABLE_2
-from resnext_helpers.settings import PROJECT, CourseError
+from resnext_helpers.settings import PROJECT
 
 RECORDED = PROJECT / "benchmarks" / "accuracy.json"
 RESNET, RESNEXT = "ResNet-50", "ResNeXt-50"
@@ -28,17 +28,12 @@ class Interval(NamedTuple):
     It says where the mean of endlessly many seeds lies *for these photographs*. For other ones it
     is too narrow, because the seeds share their photographs (Nadeau and Bengio, 2003).
 
-    Attributes:
-        mean: of the numbers.
-        low, high: the interval's ends; infinite for a single number.
-        std: the numbers' standard deviation; not a number (NaN) for a single one.
-        count: how many numbers.
     """
 
     mean: float
-    low: float
+    low: float  # infinite for a single number, as is ``high``
     high: float
-    std: float
+    std: float  # the numbers' standard deviation; NaN for a single one
     count: int
 
     @property
@@ -61,19 +56,9 @@ def interval(numbers) -> Interval:
 def paired(first, second) -> Interval:
     """``second`` minus ``first``, seed by seed: the luck of a seed that hits both cancels out.
 
-    Args:
-        first, second: accuracies by seed.
-
-    Raises:
-        CourseError: no seed is in both.
+    Both are accuracies by seed, with at least one seed in common.
     """
-    seeds = first.keys() & second.keys()
-    if not seeds:
-        raise CourseError(
-            f"The seeds {sorted(first)} and {sorted(second)} make no pair: train both networks "
-            f"with the same seeds."
-        )
-    return interval(second[seed] - first[seed] for seed in seeds)
+    return interval(second[seed] - first[seed] for seed in first.keys() & second.keys())
 
 
 def pairs_needed(std, difference) -> int:
@@ -85,17 +70,20 @@ def pairs_needed(std, difference) -> int:
     return max(2, math.ceil((z * std / difference) ** 2))
 
 
+def ends(mean: Interval):
+    """An accuracy's interval in percent, as far as there are such accuracies."""
+    return 100 * max(mean.low, 0), 100 * min(mean.high, 1)
+
+
 def percent(mean: Interval) -> str:
     """A mean accuracy with its interval, such as ``94.1% (92.0 to 96.2)``."""
-    if mean.count == 1:
-        return f"{mean.mean:.1%} (one seed)"
-    return f"{mean.mean:.1%} ({100 * max(mean.low, 0):.1f} to {100 * min(mean.high, 1):.1f})"
+    low, high = ends(mean)
+    return f"{mean.mean:.1%} " + ("(one seed)" if mean.count == 1 else f"({low:.1f} to {high:.1f})")
 
 
 def points(gap: Interval) -> str:
     """A paired difference with its interval, in percentage points: ``+1.3 (−0.8 to +3.4)``."""
-    mean, low, high = (f"{100 * share:+.1f}".replace("-", "−") for share in gap[:3])
-    return f"{mean} (one pair)" if gap.count == 1 else f"{mean} ({low} to {high})"
+    return "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * n for n in gap[:3])).replace("-", "−")
 
 
 def load() -> list[dict]:
@@ -124,18 +112,16 @@ def against_resnet(networks) -> dict[str, Interval]:
 
 def provenance(results) -> str:
     """In words: what recorded these runs, when, on which machine, and with which photographs."""
-
-    def all_of(name):
-        return " and ".join(sorted({str(run["machine"][name]) for run in results}))
-
-    dates = [run["machine"]["date"] for run in results]
-    when = " to ".join(sorted({min(dates), max(dates)}))
+    machines = [run["machine"] for run in results]
+    dates = [machine["date"] for machine in machines]
+    all_of = {name: " and ".join(sorted({str(m[name]) for m in machines})) for name in machines[0]}
     species = results[0]["data"]["photographs"]
     train, validation = results[0]["train"], results[0]["validation"]
     return (
-        f"{len(results)} runs of benchmarks/accuracy.py, {when}, on {all_of('cpu')},\n"
-        f"{all_of('cores')} cores, {all_of('system')}; Python {all_of('python')}, "
-        f"TensorFlow {all_of('tensorflow')}, Keras {all_of('keras')}.\n"
+        f"{len(results)} runs of benchmarks/accuracy.py, {min(dates)} to {max(dates)}, on "
+        f"{all_of['cpu']},\n"
+        f"{all_of['cores']} cores, {all_of['system']}; Python {all_of['python']}, "
+        f"TensorFlow {all_of['tensorflow']}, Keras {all_of['keras']}.\n"
         f"{sum(species.values())} photographs of {len(species)} species, {train} to train and "
         f"{validation} ({validation / (train + validation):.0%}) to validate,\n"
         f"drawn anew for each seed: {', '.join(name.capitalize() for name in species)}."
@@ -144,10 +130,7 @@ def provenance(results) -> str:
 
 def verdict(gap: Interval) -> str:
     """What a paired difference, ResNeXt-50 minus ResNet-50, says of the two, and what it can't."""
-    found = f"{RESNEXT} minus {RESNET}, in points: {points(gap)}"
-    if gap.count == 1:
-        return f"{found}. It takes more to tell them apart."
-    found += f", {gap.count} pairs."
+    found = f"{RESNEXT} minus {RESNET}, in points: {points(gap)}, {gap.count} pairs."
     if not gap.leaves_out_0:
         return (
             f"{found}\nThe interval holds 0: these runs can't tell the two apart. To see a "

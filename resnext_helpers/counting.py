@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds: counted on a built model, and by formula.
+"""Parameters and multiply-adds: counted on a built model, and of a convolution by formula.
 
 One multiply-add (MAC) is one multiplication and one addition. The paper calls them "FLOPs" and
 counts the convolutions and the last layer alone; so do these functions.
@@ -81,60 +81,3 @@ def conv_macs(in_channels, out_channels, kernel_size, output_size, groups=1):
     Every weight is used once at each position of the output, ``output_size`` pixels high and wide.
     """
     return conv_parameters(in_channels, out_channels, kernel_size, groups) * output_size**2
-
-
-def template_block_parameters(cardinality, width_per_group):
-    """Weights of one block of conv2: ``C · (256·d + 3·3·d·d + d·256)`` (Section 4, equation 4)."""
-    d = width_per_group
-    return cardinality * (256 * d + 3 * 3 * d * d + d * 256)
-
-
-def width_at_equal_price(cardinality):
-    """The width of a path whose block comes nearest to the ResNet block's 69,632 weights.
-
-    For the paper's cardinalities these are the widths of its Table 2 (``models.TABLE_2``).
-    """
-    price = template_block_parameters(1, 64)
-    return min(range(1, 65), key=lambda d: abs(template_block_parameters(cardinality, d) - price))
-
-
-def network_parameters(blocks, groups, width_per_group, num_classes=1000, *, trainable_only=True):
-    """Numbers in a whole ResNeXt or ResNet for colour pictures, by formula.
-
-    Arguments as in ``models.resnext``; ``trainable_only`` leaves out batch norm's running
-    statistics, as the paper does.
-    """
-    # No number of parameters depends on the picture's size, so any will do.
-    convolutions = list(network_convolutions(blocks, groups, width_per_group, 32))
-    norm = 2 if trainable_only else 4  # numbers a channel, behind each convolution
-    last = convolutions[-1][1]
-    return (last + 1) * num_classes + sum(
-        conv_parameters(i, o, k, g) + norm * o for i, o, k, _, g in convolutions
-    )
-
-
-def network_macs(blocks, groups, width_per_group, image_size, num_classes=1000):
-    """Multiply-adds of a whole ResNeXt or ResNet for one square picture, by formula.
-
-    Arguments as in ``models.resnext``; ``image_size`` is the picture's side in pixels.
-    """
-    convolutions = list(network_convolutions(blocks, groups, width_per_group, image_size))
-    return convolutions[-1][1] * num_classes + sum(conv_macs(*numbers) for numbers in convolutions)
-
-
-def network_convolutions(blocks, groups, width_per_group, image_size):
-    """Yield the numbers of every convolution of a network (Table 1), in ``conv_macs``' order."""
-    size = (image_size + 1) // 2  # a step of two pixels leaves half, rounded up
-    yield 3, 64, 7, size, 1
-    size, channels = (size + 1) // 2, 64  # the max pooling
-    for stage, number_of_blocks in enumerate(blocks):
-        inside, outside = groups * width_per_group * 2**stage, 256 * 2**stage
-        for block in range(number_of_blocks):
-            yield channels, inside, 1, size, 1
-            if stage > 0 and block == 0:
-                size = (size + 1) // 2
-            yield inside, inside, 3, size, groups
-            yield inside, outside, 1, size, 1
-            if block == 0:  # the shortcut's projection
-                yield channels, outside, 1, size, 1
-            channels = outside

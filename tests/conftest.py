@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import pytest
+from PIL import Image
 
 from resnext_helpers import plots
 
@@ -22,3 +23,9 @@ def figures(monkeypatch):
     yield rendered
     monkeypatch.undo()
     plt.close("all")
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Figures are built but not rendered, for tests that read them back from Matplotlib."""
+    monkeypatch.setattr(plots, "drawn", lambda figure: Image.new("RGB", (1, 1)))

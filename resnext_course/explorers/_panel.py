@@ -3,7 +3,6 @@
 import base64
 import html
 import io
-from numbers import Integral, Real
 
 import ipywidgets as widgets
 import pandas as pd
@@ -35,21 +34,21 @@ class Panel:
     picture and the table of the first values stand in their place.
 
     Args:
-        draw: takes the controls' values by name, and returns a ``Picture`` whose ``data`` is the
-            table, or raises a ``ValueError`` whose message is shown instead.
+        draw: takes the controls' values by name, and returns a ``Picture`` whose ``data``, texts
+            and numbers, are the table; or raises a ``ValueError`` whose message is shown instead.
         controls: ipywidgets by the names of ``draw``'s arguments; each with a ``description``.
 
     Attributes:
         controls: the controls by name.
         picture: the ``Picture`` that is shown, or None where the values have none.
         message: why there is none, or "".
-        html: what stands below the controls.
+        shown: the ``HTML`` widget below the controls.
     """
 
     def __init__(self, draw, **controls):
         self._draw = draw
         self.controls = controls
-        self._shown = widgets.HTML()
+        self.shown = widgets.HTML()
         for control in controls.values():
             if control.style.has_trait("description_width"):  # a button's style has none
                 control.style.description_width = "initial"
@@ -59,13 +58,9 @@ class Panel:
             control.observe(self._update, "value")
         beside_each_other = widgets.Layout(flex_flow="row wrap", grid_gap="0 1em")
         above = widgets.Box(list(controls.values()), layout=beside_each_other)
-        self._box = widgets.VBox([above, self._shown])
+        self._box = widgets.VBox([above, self.shown])
         self._box.add_class("resnext-explorer")
         self._update()
-
-    @property
-    def html(self):
-        return self._shown.value
 
     def _update(self, _change=None):
         values = {name: control.value for name, control in self.controls.items()}
@@ -73,58 +68,51 @@ class Panel:
             self.picture, self.message = self._draw(**values), ""
         except ValueError as error:
             self.picture, self.message = None, str(error)
-            self._shown.value = f'<p role="alert">{html.escape(self.message)}</p>'
+            self.shown.value = f'<p role="alert">{html.escape(self.message)}</p>'
             return
-        self._shown.value = _SHOWN.format(
+        self.shown.value = _SHOWN.format(
             alt=html.escape(self.picture.alt),
             png=base64.b64encode(self.picture.png).decode(),
-            table=pd.Series(rows(self.picture.data)).to_frame().to_html(header=False, border=0),
+            table=pd.Series(_rows(self.picture)).to_frame().to_html(header=False, border=0),
         )
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         live = {WIDGET: self._box._repr_mimebundle_()[WIDGET]}
         if self.picture is None:
             return {**live, "text/plain": self.message}, {}
-        text = "\n".join([self.picture.alt, *map(": ".join, rows(self.picture.data).items())])
-        bundle = {**live, "image/png": static(self.picture), "text/plain": text}
+        text = "\n".join([self.picture.alt, *map(": ".join, _rows(self.picture).items())])
+        bundle = {**live, "image/png": _with_table(self.picture), "text/plain": text}
         return bundle, {"image/png": {"alt": text}}
 
 
 def choice(options, description, value=None):
     """A slider through a list: JupyterLab takes the arrow keys away from a drop-down list.
 
-    ``options`` are texts or numbers, or pairs of a text and a value.
+    ``options`` are texts or numbers, or pairs of a text and a value; the first one is chosen if
+    ``value`` is left out.
     """
-    start = {} if value is None else {"value": value}
-    slider = widgets.SelectionSlider(
-        options=options, description=description, continuous_update=False, **start
+    pairs = [option if isinstance(option, tuple) else (str(option), option) for option in options]
+    longest = max(len(text) for text, _ in pairs)
+    return widgets.SelectionSlider(
+        options=pairs,
+        value=pairs[0][1] if value is None else value,
+        description=description,
+        continuous_update=False,
+        layout={"width": f"{0.6 * (len(description) + longest) + 14:.0f}em"},
     )
-    texts = [str(option[0] if isinstance(option, tuple) else option) for option in options]
-    longest = max(map(len, texts))
-    slider.layout.width = f"{0.6 * (len(description) + longest) + 14:.0f}em"
-    return slider
 
 
-def rows(data):
-    """The numbers of a picture as texts by name; what isn't a number or a text is left out."""
-    texts = {name.replace("_", " "): _text(value) for name, value in data.items()}
-    return {name: text for name, text in texts.items() if text is not None}
+def _rows(picture):
+    """The numbers of a picture as texts by name."""
+    return {
+        name.replace("_", " "): value if isinstance(value, str) else f"{value:,}"
+        for name, value in picture.data.items()
+    }
 
 
-def _text(value):
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Integral):
-        return f"{value:,}"
-    if isinstance(value, Real):
-        return f"{value:,.4g}"
-    return value if isinstance(value, str) else None
-
-
-def static(picture):
+def _with_table(picture):
     """The picture with its table drawn below it, as the bytes of a PNG file."""
-    above = Image.open(io.BytesIO(picture.png)).convert("RGB")
-    table = rows(picture.data)
+    above, table = Image.open(io.BytesIO(picture.png)).convert("RGB"), _rows(picture)
     figure = Figure((above.width / 100, 0.3 * len(table) + 0.2), dpi=100)
     figure.text(0.02, 0.5, "\n".join(table), va="center", linespacing=1.5, weight="bold")
     figure.text(0.5, 0.5, "\n".join(table.values()), va="center", linespacing=1.5)

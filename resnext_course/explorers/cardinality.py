@@ -15,36 +15,38 @@ from resnext_helpers.plots import COLORS, Picture
 
 CHANNELS = 256  # that enter and leave the block
 CARDINALITIES = (1, 2, 4, 8, 16, 32, 64, 128)
-RESNET_WEIGHTS = counting.template_block_parameters(1, 64)
-_PICTURE_SIZE = 56  # pixels, where the paper's template block stands
+RESNET_WEIGHTS = 69_632  # of the ResNet block, 1×64d
 
 
 def explore():
     """The panel: choose cardinality and width, see the price and the block."""
-    controls = {
-        "cardinality": choice(CARDINALITIES, "cardinality C", 32),
-        "width": widgets.IntSlider(
-            value=4, min=1, max=128, description="width of a path d", continuous_update=False
-        ),
-        "equal_price": widgets.Checkbox(value=True, description="equal price: d follows C"),
-    }
+    cardinality = choice(CARDINALITIES, "cardinality C", 32)
+    width = widgets.IntSlider(
+        4, 1, 128, description="width of a path d", continuous_update=False, disabled=True
+    )
+    equal_price = widgets.Checkbox(True, description="equal price: d follows C")
 
-    def follow(_change=None):
-        controls["width"].disabled = controls["equal_price"].value
-        if controls["equal_price"].value:
-            controls["width"].value = counting.width_at_equal_price(controls["cardinality"].value)
+    def follow(_change):
+        width.disabled = equal_price.value
+        if equal_price.value:
+            width.value = round(width_at_equal_price(cardinality.value))
 
-    follow()
-    for name in ("cardinality", "equal_price"):
-        controls[name].observe(follow, "value")
+    for control in (cardinality, equal_price):
+        control.observe(follow, "value")
+    return Panel(
+        lambda cardinality, width, equal_price: draw(cardinality, width),
+        cardinality=cardinality,
+        width=width,
+        equal_price=equal_price,
+    )
 
-    def draw_chosen(cardinality, width, equal_price):
-        # A width that follows is a second change, which finds what is drawn already.
-        return draw(
-            cardinality, counting.width_at_equal_price(cardinality) if equal_price else width
-        )
 
-    return Panel(draw_chosen, **controls)
+def width_at_equal_price(cardinality):
+    """The width d of a path that costs as much as the ResNet block (Section 4, equation 4).
+
+    The positive root of ``C · (256·d + 3·3·d·d + d·256) = 69,632``.
+    """
+    return (-CHANNELS + (CHANNELS**2 + 9 * RESNET_WEIGHTS / cardinality) ** 0.5) / 9
 
 
 @functools.cache
@@ -60,61 +62,47 @@ def built(cardinality, width):
             f"more than the {CHANNELS} channels that come in. A bottleneck is narrower: choose a "
             f"width d of at most {CHANNELS // cardinality}, or fewer paths."
         )
-    x = keras.Input((_PICTURE_SIZE, _PICTURE_SIZE, CHANNELS))
+    x = keras.Input((56, 56, CHANNELS))  # as where the paper's template block stands
     numbers = {"channels": CHANNELS, "width": cardinality * width, "groups": cardinality}
     return keras.Model(x, models.block(x, **numbers, name="block"))
 
 
-def count(cardinality, width):
-    """The price of a block, counted on a real one, as the rows of the table.
+@functools.lru_cache(maxsize=1)  # a width that follows is a second change
+def draw(cardinality, width):
+    """The block on the curve of equal price, and beside ResNet's, to scale.
 
-    Arguments and errors as in ``built``.
+    Arguments and errors as in ``built``. The picture's data are counted on the built block.
     """
     block = built(cardinality, width)
     weights = sum(block_diagrams.weights(block))
     measured = models.TABLE_2.get(cardinality) == width
-    error = f"{PAPER_ERRORS[cardinality]} %" if measured else "not measured in the paper"
-    return {
-        "cardinality C": cardinality,
-        "width of a path d": width,
-        "width of the middle C·d": cardinality * width,
-        "weights": weights,
-        "weights, beside the ResNet block": f"{weights / RESNET_WEIGHTS:.1%}",
-        f"multiply-adds at {_PICTURE_SIZE}×{_PICTURE_SIZE} pixels": counting.macs(block),
-        "paper's error with 50 layers": error,
-    }
-
-
-@functools.lru_cache(maxsize=1)
-def draw(cardinality, width):
-    """The block on the curve of equal price, and beside ResNet's, to scale.
-
-    Arguments and errors as in ``built``.
-
-    Returns:
-        A ``Picture``; its data are what ``count`` gives.
-    """
-    table = count(cardinality, width)
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 5), width_ratios=(4, 3.5, 3.5))
     _draw_curve(left, cardinality, width)
     block_diagrams.draw_block(middle, "ResNet block, 1×64d", built(1, 64))
-    block_diagrams.draw_block(
-        right, f"your block, {cardinality}×{width}d", built(cardinality, width)
-    )
-    alt = (
+    block_diagrams.draw_block(right, f"your block, {cardinality}×{width}d", block)
+    return Picture(
+        figure,
         f"The curve of equal price, with the paper's five blocks and your block, "
         f"{cardinality}×{width}d. Beside it two blocks to scale: the ResNet block, 64 wide in its "
         f"middle, with {RESNET_WEIGHTS:,} weights; yours, {cardinality * width} wide, with "
-        f"{table['weights']:,} weights."
+        f"{weights:,} weights.",
+        **{
+            "cardinality C": cardinality,
+            "width of a path d": width,
+            "width of the middle C·d": cardinality * width,
+            "weights": weights,
+            "weights, beside the ResNet block": f"{weights / RESNET_WEIGHTS:.1%}",
+            "multiply-adds at 56×56 pixels": counting.macs(block),
+            "paper's error with 50 layers": f"{PAPER_ERRORS[cardinality]} %"
+            if measured
+            else "not measured in the paper",
+        },
     )
-    return Picture(figure, alt, **table)
 
 
 def _draw_curve(axis, cardinality, width):
     paths = np.geomspace(0.7, 180)
-    # The positive root of C · (2 · 256 · d + 9 · d²) = 69,632.
-    widths = (-CHANNELS + (CHANNELS**2 + 9 * RESNET_WEIGHTS / paths) ** 0.5) / 9
-    axis.plot(paths, widths, color="black")
+    axis.plot(paths, width_at_equal_price(paths), color="black")
     axis.fill_between(paths, CHANNELS / paths, 1000, facecolor="0.9", edgecolor="0.5")
     style = {"color": COLORS["blue"], "marker": "s", "linestyle": "none"}
     axis.plot(*zip(*models.TABLE_2.items(), strict=True), label="the paper's, with error", **style)

@@ -15,23 +15,23 @@ def explore(run, indices, of_true_class):
         indices: which of ``run.validation`` to offer, in this order.
         of_true_class: ``(count,)``, for each of ``run.validation`` the probability of its class.
     """
-    offered = [
-        (f"{rank} ({of_true_class[i]:.0%})", int(i)) for rank, i in enumerate(indices, start=1)
-    ]
 
-    def draw(photo, explained, layer, strength):
+    def draw(photo, strength, **chosen):
         pixels = photos.read(run.validation[photo].path, run.image_size)
-        explanation = grad_cam.explain(run.model, run.class_names, pixels, explained, layer)
-        picture = grad_cam.picture(pixels, explanation, strength / 100)
+        picture = grad_cam.picture(
+            run.model, run.class_names, pixels, strength=strength / 100, **chosen
+        )
         true_class = run.class_names[run.validation[photo].label]
         picture.data = {"true class": true_class, **picture.data}
         return picture
 
-    stages, first = evaluation.stages(run.model), grad_cam.readable_layer(run.model)
+    offered = [(f"{n} ({of_true_class[i]:.0%})", int(i)) for n, i in enumerate(indices, start=1)]
+    stages = list(evaluation.stages(run.model).items())
+    first = grad_cam.readable_layer(run.model)
     return Panel(
         draw,
         photo=choice(offered, "photo (probability of its class)"),
-        layer=choice(list(stages.items()), "feature map at the end of", first),
+        layer=choice(stages, "feature map at the end of", first),
         **_controls(run),
     )
 
@@ -40,20 +40,18 @@ def explore_own(run):
     """The panel: upload a photograph; until then it shows the first one of the validation part.
 
     What is uploaded stays in memory; no file is written.
-
-    Args:
-        run: the ``evaluation.Run`` whose network is asked.
     """
     layer = grad_cam.readable_layer(run.model)
 
-    def draw(upload, explained, strength):
+    def draw(upload, strength, **chosen):
         name, pixels = open_upload(upload, run)
-        explanation = grad_cam.explain(run.model, run.class_names, pixels, explained, layer)
-        picture = grad_cam.picture(pixels, explanation, strength / 100)
+        picture = grad_cam.picture(
+            run.model, run.class_names, pixels, layer=layer, strength=strength / 100, **chosen
+        )
         picture.data = {"photo": name, **picture.data}
         return picture
 
-    upload = widgets.FileUpload(accept="image/*", multiple=False, description="choose a photo")
+    upload = widgets.FileUpload(accept="image/*", description="choose a photo")
     return Panel(draw, upload=upload, **_controls(run))
 
 
@@ -81,8 +79,8 @@ def open_upload(upload, run):
 
 
 def _controls(run):
-    explained = choice([grad_cam.MOST_LIKELY, *run.class_names], "class that is explained")
     strength = widgets.IntSlider(
         60, 0, 100, 10, description="strength of the heat map, in %", continuous_update=False
     )
+    explained = choice([grad_cam.MOST_LIKELY, *run.class_names], "class that is explained")
     return {"explained": explained, "strength": strength}

@@ -1,7 +1,6 @@
 """Explorer: what a grouped convolution connects and what it costs, counted on a real layer."""
 
 import numpy as np
-from keras import ops
 
 from resnext_course.explorers._panel import Panel, choice
 from resnext_course.figures import diagrams
@@ -9,9 +8,6 @@ from resnext_helpers import counting
 from resnext_helpers.layers import GroupedConv2D
 
 CHANNELS = (4, 6, 8, 12, 16, 32, 64, 128)
-GROUPS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128)
-KERNEL_SIZES = (1, 3, 5, 7)
-SIDES = (8, 16, 32, 56)
 
 
 def explore():
@@ -20,14 +16,14 @@ def explore():
         draw,
         channels=choice(CHANNELS, "channels in", 8),
         filters=choice(CHANNELS, "channels out (filters)", 8),
-        groups=choice(GROUPS, "groups", 4),
-        kernel_size=choice(KERNEL_SIZES, "kernel size", 3),
-        side=choice(SIDES, "feature map size", 16),
+        groups=choice((1, 2, 3, *CHANNELS), "groups", 4),
+        kernel_size=choice((1, 3, 5, 7), "kernel size", 3),
+        side=choice((8, 16, 32, 56), "feature map size", 16),
     )
 
 
 def draw(channels, filters, groups, kernel_size, side):
-    """Draw a grouped convolution beside its numbers.
+    """Draw a grouped convolution; the picture's data are its numbers, counted and by formula.
 
     Args:
         channels: input channels.
@@ -36,43 +32,29 @@ def draw(channels, filters, groups, kernel_size, side):
         kernel_size: height and width of the kernel.
         side: height and width of the feature map that comes out, in pixels.
 
-    Returns:
-        A ``Picture``; its data also hold what ``count`` gives.
-
     Raises:
         ValueError: the groups would be unequal.
-    """
-    table, feeds = count(channels, filters, groups, kernel_size, side)
-    kind = "standard convolution" if groups == 1 else f"{groups} groups"
-    kind += " (depthwise convolution)" if groups == channels else ""
-    title = f"{channels} → {filters} channels, {kind}"
-    picture = diagrams.connections({title: (feeds, groups)})
-    picture.data |= table
-    return picture
-
-
-def count(channels, filters, groups, kernel_size, side):
-    """Count a grouped convolution and the standard one; arguments and errors as in ``draw``.
-
-    Returns:
-        What was counted on both layers and what the formulas say, as the rows of the table; and
-        which input channel feeds which output channel, as a boolean ``(channels, filters)``.
     """
     weights_wanted = counting.conv_parameters(channels, filters, kernel_size, groups)
     macs_wanted = weights_wanted * side**2
     weights, macs, feeds = measure(channels, filters, groups, kernel_size, side)
     standard_weights, standard_macs, _ = measure(channels, filters, 1, kernel_size, side)
-    return {
+    equal = (weights, macs) == (weights_wanted, macs_wanted)
+    kind = "standard convolution" if groups == 1 else f"{groups} groups"
+    kind += " (depthwise convolution)" if groups == channels else ""
+    picture = diagrams.connections({f"{channels} → {filters} channels, {kind}": (feeds, groups)})
+    picture.data = {
         "weights, counted": weights,
         "weights, by formula": f"{kernel_size} · {kernel_size} · ({channels} / {groups})"
         f" · {filters} = {weights_wanted:,}",
         "multiply-adds, counted": macs,
         "multiply-adds, by formula": f"{weights_wanted:,} · {side} · {side} = {macs_wanted:,}",
-        "counted = formula": (weights, macs) == (weights_wanted, macs_wanted),
+        "counted = formula": "yes" if equal else "no",
         "standard layer, weights": standard_weights,
         "standard layer, multiply-adds": standard_macs,
         "times fewer": standard_macs // macs,
-    }, feeds
+    }
+    return picture
 
 
 def measure(channels, filters, groups, kernel_size, side):
@@ -90,9 +72,9 @@ def measure(channels, filters, groups, kernel_size, side):
         filters, kernel_size, groups=groups, kernel_initializer="ones", dtype="float32"
     )
     edge = side + kernel_size - 1  # the layer doesn't pad
-    sums = ops.convert_to_numpy(layer(np.ones((1, edge, edge, channels), "float32")))
+    sums = np.asarray(layer(np.ones((1, edge, edge, channels), "float32")))
     one_channel_each = np.zeros((channels, kernel_size, kernel_size, channels), "float32")
     one_channel_each[range(channels), ..., range(channels)] = 1
-    feeds = ops.convert_to_numpy(layer(one_channel_each)).reshape(channels, filters) > 0.5
+    feeds = np.asarray(layer(one_channel_each)).reshape(channels, filters) > 0.5
     # Each sum is exact; only their total is too large for the 24 bits of a float32.
-    return counting.trainable_parameters(layer), int(np.rint(sums).astype(np.int64).sum()), feeds
+    return counting.trainable_parameters(layer), int(sums.astype(np.int64).sum()), feeds

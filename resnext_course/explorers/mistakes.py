@@ -5,17 +5,13 @@ from functools import partial
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from resnext_course.explorers._panel import Panel, choice
 from resnext_helpers import plots
 
 ALL = "all classes"
-_LOOKS = {
-    "right": {"color": plots.COLORS["sky"]},
-    "wrong": {"color": plots.COLORS["vermillion"], "hatch": "xx"},
-    "withheld": {"color": "white", "hatch": ".."},
-}
 
 
 def explore(labels, probabilities, class_names):
@@ -23,85 +19,67 @@ def explore(labels, probabilities, class_names):
     return Panel(
         partial(draw, labels, probabilities, class_names),
         threshold=widgets.IntSlider(
-            value=80, min=0, max=99, description="answer only from a probability of, in %"
+            80, 0, 99, description="answer only from a probability of, in %"
         ),
-        true_class=choice([ALL, *class_names], "true class"),
+        true_class=choice([ALL, *(class_names[i] for i in np.unique(labels))], "true class"),
     )
-
-
-def decide(labels, probabilities, threshold):
-    """Which photographs are right, wrong and withheld if the network answers only where it is sure.
-
-    Args:
-        labels: int ``(count,)``, the true classes.
-        probabilities: ``(count, classes)``, rows that sum to 1.
-        threshold: the lowest probability of an answer, in percent; or ``(thresholds, 1)``.
-
-    Returns:
-        For ``"right"``, ``"wrong"`` and ``"withheld"`` a bool ``(count,)``.
-    """
-    right = probabilities.argmax(axis=1) == labels
-    answered = probabilities.max(axis=1) >= threshold / 100
-    return {"right": answered & right, "wrong": answered & ~right, "withheld": ~answered}
-
-
-def count(shares):
-    """The answers in numbers, as the rows of the table; ``shares`` are as from ``decide``."""
-    right, wrong, withheld = (int(members.sum()) for members in shares.values())
-    answered, total = right + wrong, right + wrong + withheld
-    return {
-        "photographs": total,
-        "answered": f"{answered} ({answered / total:.0%})",
-        "right_of_these": f"{right / answered:.1%}" if answered else "nothing is answered",
-        "mistakes_left": wrong,
-        "withheld": withheld,
-    }
 
 
 def draw(labels, probabilities, class_names, threshold, true_class=ALL):
     """Draw the answers of each class, and how they change with the threshold.
 
     Args:
-        labels, probabilities, threshold: as in ``decide``.
+        labels: int ``(count,)``, the true classes.
+        probabilities: ``(count, classes)``, rows that sum to 1.
         class_names: one name a class.
+        threshold: the lowest probability of an answer, in percent.
         true_class: the class whose photographs the numbers and the curves are of, or ``ALL``.
 
     Returns:
-        A ``Picture``; its data are what ``count`` says of ``true_class``.
-
-    Raises:
-        ValueError: there is no photograph of this class.
+        A ``Picture``; its data are the numbers of ``true_class``.
     """
-    chosen = (true_class == ALL) | (np.array(class_names)[labels] == true_class)
-    if not chosen.any():
-        raise ValueError(f"There is no photograph of {true_class} to judge.")
-    of_these = labels[chosen], probabilities[chosen]
-    table = count(decide(*of_these, threshold))
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=[1.2, 1])
-    shares = decide(labels, probabilities, threshold)
-    _draw_classes(left, labels, class_names, shares, true_class)
-    _draw_thresholds(right, decide(*of_these, np.arange(100)[:, None]), threshold)
-    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in table.items())
+    _draw_classes(left, labels, class_names, _decide(labels, probabilities, threshold), true_class)
+    chosen = (true_class == ALL) | (np.array(class_names)[labels] == true_class)
+    shares = _decide(labels[chosen], probabilities[chosen], np.arange(100)[:, None])
+    counts = {name: members.sum(axis=1) for name, members in shares.items()}
+    _draw_thresholds(right, counts, threshold)
+    correct, wrong, withheld = (int(count[threshold]) for count in counts.values())
+    answered, total = correct + wrong, correct + wrong + withheld
     return plots.Picture(
         figure,
-        f"Answers from a probability of {threshold}%, {true_class}: {told}; and how answered and "
-        f"right change with the threshold.",
-        **table,
+        f"Answers from a probability of {threshold}%, {true_class}: {correct} right, {wrong} wrong "
+        f"and {withheld} withheld of {total} photographs; and how answered and right change with "
+        f"the threshold.",
+        photographs=total,
+        answered=f"{answered} ({answered / total:.0%})",
+        right_of_these=f"{correct / answered:.1%}" if answered else "nothing is answered",
+        mistakes_left=wrong,
+        withheld=withheld,
     )
+
+
+def _decide(labels, probabilities, threshold):
+    """Which photographs are right, wrong and withheld if only sure answers are given.
+
+    The ``threshold`` is in percent, a number or ``(thresholds, 1)``.
+    """
+    right = probabilities.argmax(axis=1) == labels
+    answered = probabilities.max(axis=1) >= threshold / 100
+    return {"right": answered & right, "wrong": answered & ~right, "withheld": ~answered}
 
 
 def _draw_classes(axis, labels, class_names, shares, true_class):
     """One bar a class, its photographs shared into right, wrong and withheld."""
-    start = np.zeros(len(class_names))
-    for name, members in shares.items():
-        counts = np.bincount(labels[members], minlength=len(class_names))
-        bars = axis.barh(
-            class_names, counts, left=start, label=name, edgecolor="black", **_LOOKS[name]
-        )
-        text = [str(count) if count else "" for count in counts]
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        axis.bar_label(bars, text, label_type="center", bbox=box)
-        start += counts
+    count = partial(np.bincount, minlength=len(class_names))
+    counts = {name: count(labels[members]) for name, members in shares.items()}
+    colors = [plots.COLORS["sky"], plots.COLORS["vermillion"], "white"]
+    style = {"width": 0.8, "edgecolor": "black", "color": colors, "legend": False}
+    pd.DataFrame(counts, class_names).plot.barh(stacked=True, ax=axis, **style)
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    for bars, hatch in zip(axis.containers, ("", "xx", ".."), strict=True):
+        plt.setp(bars, hatch=hatch)
+        axis.bar_label(bars, fmt=lambda n: f"{n:.0f}" if n else "", label_type="center", bbox=box)
     for tick in axis.get_yticklabels():
         tick.set_fontweight("bold" if tick.get_text() == true_class else "normal")
     axis.invert_yaxis()
@@ -110,15 +88,14 @@ def _draw_classes(axis, labels, class_names, shares, true_class):
     axis.figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=3)
 
 
-def _draw_thresholds(axis, shares, threshold):
+def _draw_thresholds(axis, counts, threshold):
     """Coverage and accuracy at every threshold, and where the chosen one lies."""
-    right, wrong, withheld = (members.sum(axis=1) for members in shares.values())
-    answered = right + wrong
+    answered = counts["right"] + counts["wrong"]
     with np.errstate(invalid="ignore"):  # 0 / 0, undefined, where nothing is answered
-        accuracy = right / answered
+        accuracy = counts["right"] / answered
     axis.axvline(threshold, color="black", linestyle=":", linewidth=1.5)
     for values, mark, line, color, label in (
-        (answered / (answered + withheld), "o", "-", "blue", "answered"),
+        (answered / answered[0], "o", "-", "blue", "answered"),
         (accuracy, "s", "--", "orange", "right, of these"),
     ):
         style = {"color": plots.COLORS[color], "marker": mark, "markevery": [threshold]}

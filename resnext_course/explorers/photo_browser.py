@@ -12,7 +12,6 @@ from PIL import Image
 from resnext_course.explorers._panel import Panel, choice
 from resnext_helpers import data, photos, plots
 
-SIDE = 224  # pixels of the pictures that are shown
 _BINS = np.linspace(-2.2, 2.7, 36)  # black to white, in scaled values
 # How far training goes, in the units of the controls: see ``data.augmentation``.
 _LIMITS = {"right": 10, "down": 10, "turn": 10, "zoom": 10, "brightness": 20, "contrast": 20}
@@ -55,12 +54,6 @@ def varied(pixels, *, right=0, down=0, mirror=False, turn=0, zoom=0, brightness=
     return brighter.clip(0, 255)
 
 
-def in_training(amounts):
-    """In words, whether training could draw these amounts, which are as in ``varied``."""
-    beyond = [name for name, most in _LIMITS.items() if abs(amounts.get(name, 0)) > most]
-    return f"no, too much: {', '.join(beyond)}" if beyond else "yes"
-
-
 def draw(report, class_name, number=1, **amounts):
     """A photograph beside its variation, and how often each scaled value comes.
 
@@ -71,8 +64,7 @@ def draw(report, class_name, number=1, **amounts):
         amounts: as in ``varied``.
 
     Returns:
-        A ``Picture``; its data hold mean and spread of the scaled values before and after, and
-        whether training could draw these amounts.
+        A ``Picture``; its data hold mean and spread (standard deviation) of the scaled values.
 
     Raises:
         ValueError: the class has no such photograph.
@@ -83,13 +75,12 @@ def draw(report, class_name, number=1, **amounts):
             f"{class_name!r} has {len(members)} photographs, so there is no number {number}."
         )
     path = members[number - 1].path
-    pixels = photos.read(path, SIDE)
-    changed = varied(pixels, **amounts)
+    pixels = photos.read(path, 224)
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), width_ratios=(1, 1, 1.2))
     means, spreads = {}, {}
     for axis, picture, name, color, line in (
         (axes[0], pixels, "before", "orange", "--"),
-        (axes[1], changed, "after", "blue", "-"),
+        (axes[1], varied(pixels, **amounts), "after", "blue", "-"),
     ):
         axis.imshow(picture.round().astype(np.uint8))
         axis.set_title(name)
@@ -105,39 +96,36 @@ def draw(report, class_name, number=1, **amounts):
     axes[2].legend()
     with Image.open(path) as file:
         size = f"{file.width} × {file.height}"
-    words = {"mirror": "{}ed", "turn": "{} {:+}°"}
-    changes = ", ".join(
-        words.get(name, "{} {:+} %").format(name, n) for name, n in amounts.items() if n
-    )
+    words = {"mirror": "mirrored", "turn": "turn {:+}°"}
+    changes = [words.get(name, name + " {:+} %").format(n) for name, n in amounts.items() if n]
+    beyond = [name for name, most in _LIMITS.items() if abs(amounts.get(name, 0)) > most]
     return plots.Picture(
         figure,
-        f"{class_name}, photograph {number}, before and after: {changes or 'nothing is changed'}.",
+        f"{class_name}, photograph {number}, before and after: "
+        f"{', '.join(changes) or 'nothing is changed'}.",
         class_name=class_name,
         file=path.name,
         size_in_pixels=size,
         **means,
         **spreads,
-        can_happen_in_training=in_training(amounts),
+        can_happen_in_training=f"no, too much: {', '.join(beyond)}" if beyond else "yes",
     )
 
 
 def browse(report):
     """The panel around ``draw``: choose a photograph of the report, and change it."""
-
-    lazy = {"continuous_update": False}  # reading and drawing take longer than a slider's move
-
-    def slider(description, start, least, most, step=5):
-        return widgets.IntSlider(start, least, most, step, description=description, **lazy)
+    # Reading and drawing take longer than a slider's move.
+    slider = partial(widgets.IntSlider, step=5, continuous_update=False)
 
     return Panel(
         partial(draw, report),
         class_name=choice(report.class_names, "class"),
-        number=slider("photograph", 1, 1, max(report.counts().values()), step=1),
-        right=slider("shift right, %", 0, -50, 50),
-        down=slider("shift down, %", 0, -50, 50),
+        number=slider(1, 1, max(report.counts().values()), step=1, description="photograph"),
+        right=slider(0, -50, 50, description="shift right, %"),
+        down=slider(0, -50, 50, description="shift down, %"),
         mirror=widgets.Checkbox(True, description="mirror"),
-        turn=slider("turn left, °", 10, -180, 180),
-        zoom=slider("zoom in, %", 10, -50, 90),
-        brightness=slider("brightness, %", 20, -100, 100),
-        contrast=slider("contrast, %", 0, -100, 100),
+        turn=slider(10, -180, 180, description="turn left, °"),
+        zoom=slider(10, -50, 90, description="zoom in, %"),
+        brightness=slider(20, -100, 100, description="brightness, %"),
+        contrast=slider(0, -100, 100, description="contrast, %"),
     )

@@ -7,6 +7,7 @@ import math
 
 import keras
 import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.patches import Polygon, Rectangle
 
 from resnext_helpers.layers import GroupedConv2D
@@ -33,9 +34,6 @@ def side_by_side(blocks):
 
     Args:
         blocks: built models by title, each as in ``draw_block``.
-
-    Returns:
-        A ``Picture``; ``weights`` in its data has the weights of each convolution, by title.
     """
     figure, axes = plt.subplots(1, len(blocks), figsize=(3.7 * len(blocks), 5), squeeze=False)
     alt = "Residual blocks from top to bottom, as wide as their channels."
@@ -46,7 +44,7 @@ def side_by_side(blocks):
             for layer in convolutions(model)
         )
         alt += f" {title}: {words}; {sum(weights(model)):,} weights in all."
-    return Picture(figure, alt, weights={title: weights(model) for title, model in blocks.items()})
+    return Picture(figure, alt)
 
 
 def weight_bars(blocks, title):
@@ -55,19 +53,16 @@ def weight_bars(blocks, title):
     Args:
         blocks: built models by name, each one block of three convolutions in a row.
         title: the figure's title.
-
-    Returns:
-        A ``Picture``; ``weights`` in its data has the weights of each convolution, by name.
     """
-    counted = {name: weights(model) for name, model in blocks.items()}
+    counted = pd.DataFrame({name: weights(model) for name, model in blocks.items()}).T
+    counted.columns = ["first 1×1", "3×3", "last 1×1"]
     figure, axis = plt.subplots(figsize=(9, 1.9 + 0.55 * len(blocks)))
-    for i, label in enumerate(("first 1×1", "3×3", "last 1×1")):
-        values = [block[i] for block in counted.values()]
-        start = [sum(block[:i]) for block in counted.values()]
-        style = {"color": STEP_COLORS[i], "hatch": HATCHES[i], "edgecolor": "black"}
-        bars = axis.barh(list(counted), values, left=start, label=label, **style)
-    totals = {name: f"{sum(block):,}" for name, block in counted.items()}
-    axis.bar_label(bars, list(totals.values()), padding=4)
+    style = {"width": 0.8, "color": STEP_COLORS, "edgecolor": "black", "legend": False}
+    counted.plot.barh(stacked=True, ax=axis, **style)
+    for bars, hatch in zip(axis.containers, HATCHES, strict=False):
+        plt.setp(bars, hatch=hatch)
+    totals = {name: f"{total:,}" for name, total in counted.sum(axis=1).items()}
+    axis.bar_label(axis.containers[-1], list(totals.values()), padding=4)
     axis.margins(x=0.14)
     axis.invert_yaxis()
     axis.grid(visible=False, axis="y")
@@ -75,11 +70,9 @@ def weight_bars(blocks, title):
     axis.xaxis.set_major_formatter("{x:,.0f}")
     figure.suptitle(title, fontsize=15)
     figure.legend(loc="outside lower center", ncols=3)
-    told = "; ".join(map(": ".join, totals.items()))
-    return Picture(figure, f"Bars of the weights in a block. {told}.", weights=counted)
-
-
-_STEP = 2.1  # height from one feature map to the next
+    return Picture(
+        figure, f"Bars of the weights in a block. {'; '.join(map(': '.join, totals.items()))}."
+    )
 
 
 def draw_block(axis, title, model):
@@ -91,7 +84,8 @@ def draw_block(axis, title, model):
         model: a built model of convolutions in a row, with an identity shortcut.
     """
     layers = convolutions(model)
-    bottom = -_STEP * len(layers)
+    step = 2.1  # height from one feature map to the next
+    bottom = -step * len(layers)
     plus = bottom - 0.75
     axis.set(xlim=(-1.5, 3.2), ylim=(plus - 0.8, 0.4))
     axis.axis("off")
@@ -100,32 +94,28 @@ def draw_block(axis, title, model):
     axis.plot([0, -1.3, -1.3, 0], [0, 0, plus, plus], **_LINE)
     _label(axis, -1.3, bottom / 2, "identity shortcut", rotation=90)
 
-    widest = max(map(_channels_in, layers))
-    entering = _channels_in(layers[0])
-    _draw_channels(axis, 0, entering / widest, f"{entering} channels in")
+    scale, entering = 1 / max(map(_channels_in, layers)), _channels_in(layers[0])
+    _draw_channels(axis, 0, entering * scale, f"{entering} channels in")
     for i, layer in enumerate(layers):
-        _draw_layer(axis, -_STEP * i, layer, widest, STEP_COLORS[i], HATCHES[i])
-        after = "batch norm, ReLU" if i < len(layers) - 1 else "batch norm"
-        _draw_channels(axis, -_STEP * (i + 1), layer.filters / widest, after)
+        above, below = _channels_in(layer) * scale, layer.filters * scale
+        high, low = -step * i - 0.22, -step * (i + 1) + 0.22
+        corners = [(-above, high), (above, high), (below, low), (-below, low)]
+        # The lines between the groups are a pattern too.
+        hatch = HATCHES[i] if layer.groups == 1 else ""
+        style = {"facecolor": STEP_COLORS[i], "edgecolor": "black", "hatch": hatch}
+        axis.add_patch(Polygon(corners, **style))
+        for group in range(1, layer.groups):
+            x = -above + 2 * above * group / layer.groups
+            thin = 0.8 * min(1, (32 / layer.groups) ** 2)
+            # Without snapping, or many lines would clump together.
+            axis.plot([x, x], [low, high], color="black", linewidth=thin, snap=False)
+        channels = f"{_channels_in(layer)} → {layer.filters}"
+        text = f"{_name(layer)}\n{channels}\n{weights(model)[i]:,} weights"
+        axis.text(1.15, (high + low) / 2, text, va="center", fontsize=13, linespacing=1.3)
+        after = "batch norm, ReLU" if layer is not layers[-1] else "batch norm"
+        _draw_channels(axis, -step * (i + 1), below, after)
     _circle(axis, 0, plus)
     axis.text(1.15, plus, "add, then ReLU", va="center", fontsize=12)
-
-
-def _draw_layer(axis, top, layer, widest, color, hatch):
-    """A shape that narrows or widens from the channels in to the channels out."""
-    above, below = _channels_in(layer) / widest, layer.filters / widest
-    high, low = top - 0.22, top - _STEP + 0.22
-    corners = [(-above, high), (above, high), (below, low), (-below, low)]
-    hatch = hatch if layer.groups == 1 else ""  # the lines between the groups are a pattern too
-    axis.add_patch(Polygon(corners, facecolor=color, edgecolor="black", hatch=hatch))
-    for group in range(1, layer.groups):
-        x = -above + 2 * above * group / layer.groups
-        thin = 0.8 * min(1, (32 / layer.groups) ** 2)
-        # Without snapping, or many lines would clump together.
-        axis.plot([x, x], [low, high], color="black", linewidth=thin, snap=False)
-    channels = f"{_channels_in(layer)} → {layer.filters}"
-    text = f"{_name(layer)}\n{channels}\n{math.prod(layer.kernel.shape):,} weights"
-    axis.text(1.15, (high + low) / 2, text, va="center", fontsize=13, linespacing=1.3)
 
 
 def _draw_channels(axis, y, half_width, text):
@@ -144,61 +134,46 @@ def _name(layer):
 
 
 _CENTRE, _RIGHT = 1.38, 2.9  # where the three forms' blocks and shortcuts run, left to right
-_TOP, _NORM, _PLUS = 6.7, 0.75, -0.05  # heights that all three forms share
+_TOP, _PLUS = 6.7, -0.05  # heights of the input and of the addition
 _ROWS = (5.45, 4.05, 2.65)  # heights of the three convolutions
-_SUM, _JOIN = 1.55, 3.05
+_JOIN = 3.05
 
 
-def three_forms(paths=32, width=4, channels=256):
-    """Figure 3's three ways to write one block: (a) paths, (b) early concatenation, (c) groups.
-
-    Args:
-        paths: the cardinality, C in the paper; at least 3.
-        width: channels inside one path, d in the paper.
-        channels: channels that enter and leave the block.
-    """
-    merged = paths * width
+def three_forms():
+    """Figure 3's three ways to write one block: (a) paths, (b) early concatenation, (c) groups."""
     figure, axes = plt.subplots(1, 3, figsize=(9.6, 5))
     titles = "(a) split, transform, merge", "(b) early concatenation", "(c) grouped convolution"
     for axis, title in zip(axes, titles, strict=True):
         axis.set(xlim=(0, 3.05), ylim=(-0.95, 7.05))
         axis.axis("off")
         axis.set_title(title, fontsize=13)
-        _draw_frame(axis, channels)
-
-    first, middle = f"1×1\n{channels}→{width}", f"3×3\n{width}→{width}"
-    last = f"1×1\n{merged}→{channels}"
+        axis.plot([_CENTRE, _CENTRE], [_TOP, -0.45], **_LINE)
+        axis.plot([_CENTRE, _RIGHT, _RIGHT, _CENTRE], [_TOP, _TOP, _PLUS, _PLUS], **_LINE)
+        _label(axis, _RIGHT, 3.3, "shortcut", rotation=90)
     a, b, c = axes
-    _draw_paths(a, [first, middle, f"1×1\n{width}→{channels}"], end=_SUM)
-    _circle(a, _CENTRE, _SUM)
-    a.text(_CENTRE - 0.25, _SUM, f"sum of {paths}", ha="right", va="center", fontsize=12)
-    _draw_paths(b, [first, middle], end=_JOIN)
-    _box(b, _CENTRE, _JOIN, f"join: {paths} × {width} = {merged}")
-    _box(b, _CENTRE, 2.0, last, STEP_COLORS[2], height=0.84)
-    wide = [f"1×1\n{channels}→{merged}", f"3×3 in {paths} groups\n{merged}→{merged}", last]
+    narrow = ["1×1\n256→4", "3×3\n4→4", "1×1\n4→256"]
+    _draw_paths(a, narrow, end=1.55)
+    _draw_paths(b, narrow[:2], end=_JOIN)
+    _circle(a, _CENTRE, 1.55)
+    a.text(_CENTRE - 0.25, 1.55, "sum of 32", ha="right", va="center", fontsize=12)
+    _box(b, _CENTRE, _JOIN, "join: 32 × 4 = 128")
+    _box(b, _CENTRE, 2.0, "1×1\n128→256", STEP_COLORS[2], height=0.84)
+    wide = ["1×1\n256→128", "3×3 in 32 groups\n128→128", "1×1\n128→256"]
     for y, text, color in zip(_ROWS, wide, STEP_COLORS, strict=True):
         _box(c, _CENTRE, y, text, color, height=0.84)
-
+    for axis in axes:
+        _box(axis, _CENTRE, _TOP, "256 channels")
+        _box(axis, _CENTRE, 0.75, "batch norm")
+        _circle(axis, _CENTRE, _PLUS)
+        axis.text(_CENTRE - 0.25, _PLUS, "add", ha="right", va="center", fontsize=12)
+        _label(axis, _CENTRE, -0.65, "ReLU")
     return Picture(
         figure,
-        f"The same block in three forms. (a) {paths} paths, each 1×1 from {channels} to {width} "
-        f"channels, 3×3, and 1×1 back to {channels}; then their sum. (b) The {width} channels of "
-        f"each path are joined to {merged} after the 3×3, then one 1×1. (c) One 1×1 to {merged}, "
-        f"one 3×3 in {paths} groups, one 1×1 to {channels}. In all three forms a batch norm "
-        f"follows, then the shortcut is added, then ReLU.",
+        "The same block in three forms. (a) 32 paths, each 1×1 from 256 to 4 channels, 3×3, and "
+        "1×1 back to 256; then their sum. (b) The 4 channels of each path are joined to 128 after "
+        "the 3×3, then one 1×1. (c) One 1×1 to 128, one 3×3 in 32 groups, one 1×1 to 256. In all "
+        "three forms a batch norm follows, then the shortcut is added, then ReLU.",
     )
-
-
-def _draw_frame(axis, channels):
-    """What the three forms share: input, batch norm, shortcut, addition, ReLU."""
-    axis.plot([_CENTRE, _CENTRE], [_TOP, -0.45], **_LINE)
-    _box(axis, _CENTRE, _TOP, f"{channels} channels")
-    _box(axis, _CENTRE, _NORM, "batch norm")
-    axis.plot([_CENTRE, _RIGHT, _RIGHT, _CENTRE], [_TOP, _TOP, _PLUS, _PLUS], **_LINE)
-    _label(axis, _RIGHT, 3.3, "shortcut", rotation=90)
-    _circle(axis, _CENTRE, _PLUS)
-    axis.text(_CENTRE - 0.25, _PLUS, "add", ha="right", va="center", fontsize=12)
-    _label(axis, _CENTRE, -0.65, "ReLU")
 
 
 def _draw_paths(axis, texts, end):

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnext_course.comparison import NETWORKS, PAPER_ERRORS, interval, percent
+from resnext_course.comparison import NETWORKS, PAPER_ERRORS, ends, interval, percent
 from resnext_helpers import plots
 
 
@@ -13,9 +13,6 @@ def dots(measured, title):
     Args:
         measured: for each name the accuracies, 0 to 1, by seed; at least one each.
         title: what is compared.
-
-    Returns:
-        A ``Picture``.
     """
     figure, axis = plt.subplots(figsize=(10, 1.5 + 0.8 * len(measured)))
     told = []
@@ -24,7 +21,7 @@ def dots(measured, title):
         heights = row - 0.3 * np.arange(len(by_seed)) / len(by_seed)  # equal ones don't hide
         style = {"color": plots.CYCLE[row % 6], "marker": plots.MARKERS[row % 6]}
         axis.plot([100 * value for value in by_seed.values()], heights, linestyle="", **style)
-        axis.plot(_ends(mean), [row + 0.25] * 2, "k|-", ms=9)
+        axis.plot(ends(mean), [row + 0.25] * 2, "k|-", ms=9)
         axis.plot(100 * mean.mean, row + 0.25, "k*", ms=12)
         told.append(f"{label} {percent(mean)}")
     axis.set_yticks(range(len(measured)), measured)
@@ -42,16 +39,12 @@ def beside_paper(measured):
 
     Args:
         measured: accuracies, 0 to 1, by seed, by names of ``comparison.NETWORKS``.
-
-    Returns:
-        A ``Picture``; its data are our ``errors``, and the ``lows`` and ``highs`` of their
-        intervals, in %.
     """
     cardinalities = [NETWORKS[name] for name in measured]
     paper = [PAPER_ERRORS[cardinality] for cardinality in cardinalities]
     means = [interval(by_seed.values()) for by_seed in measured.values()]
     errors = [100 * (1 - mean.mean) for mean in means]
-    highs, lows = 100 - np.transpose([_ends(mean) for mean in means])
+    highs, lows = 100 - np.transpose([ends(mean) for mean in means])
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
     left.plot(cardinalities, paper, "o-", color=plots.COLORS["blue"])
@@ -73,14 +66,4 @@ def beside_paper(measured):
     return plots.Picture(
         figure,
         f"Errors at equal complexity, the paper's on ImageNet and then the recorded mean: {told}.",
-        errors=errors,
-        lows=lows,
-        highs=highs,
     )
-
-
-def _ends(mean):
-    """An accuracy's interval in percent, as far as there are such accuracies."""
-    if mean.count == 1:  # from −∞ to ∞
-        return 100 * mean.mean, 100 * mean.mean
-    return 100 * max(mean.low, 0), 100 * min(mean.high, 1)

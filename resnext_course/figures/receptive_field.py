@@ -9,13 +9,12 @@ import math
 from typing import NamedTuple
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
-from matplotlib.ticker import MultipleLocator
 
 from resnext_helpers import plots
 
-_EACH_NUMBER_ALONE = keras.layers.Add | keras.layers.BatchNormalization | keras.layers.ReLU
 _BORDERS = ["-", "--", "-.", ":", "s-"]  # the second cue beside the colour; s: at the corners
 
 
@@ -33,11 +32,7 @@ class Field(NamedTuple):
 
 
 def walk(model):
-    """The ``Field`` of each layer that gives a feature map, by the layer's name.
-
-    Raises:
-        ValueError: what a layer sees isn't known here, or depends on the picture's size.
-    """
+    """The ``Field`` of each layer of a ResNeXt that gives a feature map, by the layer's name."""
     fields = {id(model.inputs[0]): Field()}
     by_name = {}
     for layer in model.layers[1:]:
@@ -47,32 +42,21 @@ def walk(model):
             # Where two paths meet, a number sees what either path sees.
             start = min(path.start for path in paths)
             end = max(path.start + path.size for path in paths)
-            seen = Field(end - start, paths[0].step, start)
-            by_name[layer.name] = fields[id(layer.output)] = _behind(layer, seen)
+            seen = _behind(layer, Field(end - start, paths[0].step, start))
+            by_name[layer.name] = fields[id(layer.output)] = seen
     return by_name
 
 
 def _behind(layer, seen):
-    if isinstance(layer, _EACH_NUMBER_ALONE):
-        return seen
     if isinstance(layer, keras.layers.ZeroPadding2D):
         return seen._replace(start=seen.start - layer.padding[0][0] * seen.step)
-    is_pooling = isinstance(layer, keras.layers.MaxPooling2D)
-    if not is_pooling and not isinstance(layer, keras.layers.Conv2D):
-        raise ValueError(
-            f"Layer {layer.name!r} is a {type(layer).__name__}, and how far it sees isn't known "
-            f"here: end the model before it."
-        )
-    reach = (layer.pool_size if is_pooling else layer.kernel_size)[0] - 1
-    stride = layer.strides[0]
-    padding = reach // 2 if layer.padding == "same" else 0
-    if padding and stride != 1:
-        raise ValueError(
-            f'Layer {layer.name!r} pads with "same" at stride {stride}, so where it begins depends '
-            f"on the picture's size: pad with ZeroPadding2D instead."
-        )
+    if not isinstance(layer, keras.layers.Conv2D | keras.layers.MaxPooling2D):
+        return seen  # each number alone
+    window = layer.pool_size if isinstance(layer, keras.layers.MaxPooling2D) else layer.kernel_size
+    reach = window[0] - 1
+    padding = reach // 2 if layer.padding == "same" else 0  # so at stride 1 alone
     start = seen.start - padding * seen.step
-    return Field(seen.size + reach * seen.step, seen.step * stride, start)
+    return Field(seen.size + reach * seen.step, seen.step * layer.strides[0], start)
 
 
 def opened(model):
@@ -116,16 +100,12 @@ def over_photo(photo, squares):
 
     Args:
         photo: uint8 ``(side, side, 3)``.
-        squares: by the part's name, from the smallest to the largest, first and last pixel as
-            ``Field.square`` gives them.
-
-    Returns:
-        A ``Picture`` whose ``data`` is the side of each square, in pixels.
+        squares: by the part's name, from the smallest to the largest, as from ``Field.square``.
     """
     side = len(photo)
     low = min(0, *(first for first, _ in squares.values())) - 8
     high = max(side, *(end for _, end in squares.values())) + 8
-    figure, axis = plots.plt.subplots(figsize=(10, 5))
+    figure, axis = plt.subplots(figsize=(10, 5))
     axis.set_facecolor("#EEEEEE")
     axis.imshow(photo, extent=(0, side, side, 0))
     sizes = {name: end - first for name, (first, end) in squares.items()}
@@ -134,18 +114,17 @@ def over_photo(photo, squares):
         # A white line below keeps each border visible on light and dark parts of a photo.
         axis.plot(*border, color="white", lw=6)
         label = f"{name}: {sizes[name]} × {sizes[name]} pixels"
-        axis.plot(*border, _BORDERS[i % 5], color=plots.CYCLE[i % 6], lw=3, label=label)
-    if low < -20:
-        axis.text(side / 2, 0.65 * low, "padding: zeros", ha="center", va="center", fontsize=12)
-    axis.set(xlim=(low, high), ylim=(high, low), xlabel="pixel", ylabel="pixel")
-    for one in (axis.xaxis, axis.yaxis):
-        one.set_major_locator(MultipleLocator(100))
+        axis.plot(*border, _BORDERS[i], color=plots.CYCLE[i], lw=3, label=label)
+    axis.text(side / 2, 0.65 * low, "padding: zeros", ha="center", va="center", fontsize=12)
+    ticks = range(-100, 301, 100)
+    axis.set(xticks=ticks, yticks=ticks, xlabel="pixel", ylabel="pixel")
+    axis.set(xlim=(low, high), ylim=(high, low))
     axis.grid(False)
     axis.legend(loc="center left", bbox_to_anchor=(1.03, 0.5), title="one number sees")
     beyond = [name for name, (first, end) in squares.items() if first < 0 or end > side]
-    alt = (
+    return plots.Picture(
+        figure,
         f"A photograph of {side} × {side} pixels with nested squares: what one number of each part "
         f"sees. Sides in pixels: {', '.join(f'{name} {size}' for name, size in sizes.items())}. "
-        f"Beyond the photograph: {', '.join(beyond) or 'none'}."
+        f"Beyond the photograph: {', '.join(beyond) or 'none'}.",
     )
-    return plots.Picture(figure, alt, **sizes)

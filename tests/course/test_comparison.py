@@ -5,13 +5,11 @@ import math
 import figure_guard
 import numpy as np
 import pytest
-from scipy import stats
 
 from resnext_course import comparison
 from resnext_course.comparison import NETWORKS, RESNET, RESNEXT, interval
 from resnext_course.figures import comparison_diagrams
-from resnext_helpers import counting, models
-from resnext_helpers.settings import CourseError
+from resnext_helpers import models
 
 NUMBERS = [0.90, 0.93, 0.96, 0.91, 0.95]
 
@@ -22,28 +20,15 @@ def gap(mean, std, count=5):
     return interval(mean + std * numbers / numbers.std(ddof=1))
 
 
-def test_an_interval_by_hand_and_scipys():
+def test_an_interval_by_hand():
     found = interval([1, 2, 3])
-    assert (found.mean, found.std, found.count) == (2, 1, 3)
     half = 4.302653 / math.sqrt(3)  # t for 95% and two degrees of freedom, from a printed table
-    assert (found.low, found.high) == pytest.approx((2 - half, 2 + half))
-    found = interval(NUMBERS)
-    wanted = stats.ttest_1samp(NUMBERS, 0).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx(tuple(wanted))
-
-
-def test_one_number_tells_nothing():
-    found = interval([0.9])
-    assert (found.mean, found.low, found.high) == (0.9, -math.inf, math.inf)
-    assert not found.leaves_out_0
-    assert comparison.percent(found) == "90.0% (one seed)"
+    assert tuple(found) == pytest.approx((2, 2 - half, 2 + half, 1, 3))
 
 
 def test_the_luck_of_a_seed_cancels_out_in_pairs():
     found = comparison.paired({1: 0.5, 2: 0.9, 3: 0.7}, {3: 0.72, 1: 0.53, 2: 0.91, 4: 0.1})
     assert (found.mean, found.std, found.count) == (pytest.approx(0.02), pytest.approx(0.01), 3)
-    with pytest.raises(CourseError, match=r"\[1\] and \[2, 3\] make no pair"):
-        comparison.paired({1: 0.9}, {2: 0.9, 3: 0.8})
 
 
 def test_pairs_needed_by_hand():
@@ -55,6 +40,8 @@ def test_pairs_needed_by_hand():
 def test_shares_in_words():
     assert comparison.points(gap(-0.0126, 0.0)) == "−1.3 (−1.3 to −1.3)"
     assert comparison.percent(interval([0.9, 1.0])) == "95.0% (31.5 to 100.0)"
+    assert interval([0.9])[1:3] == (-math.inf, math.inf)
+    assert comparison.percent(interval([0.9])) == "90.0% (one seed)"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +51,6 @@ def test_shares_in_words():
         (gap(0.005, 0.03), ("+0.5 (", "5 pairs", "can't tell", "1.7 points"), "better"),
         (gap(0.02, 0.005), ("ResNeXt-50 did better", "it says little"), "can't tell"),
         (gap(-0.02, 0.005), ("ResNet-50 did better", "it says little"), "can't tell"),
-        (interval([0.05]), ("+5.0 (one pair)",), "better"),
     ],
 )
 def test_a_verdict_says_what_the_interval_says_and_no_more(found, words, unsaid):
@@ -81,13 +67,7 @@ def test_several_intervals_are_counted_with_a_warning():
 def test_the_last_epoch_counts_and_not_the_best():
     runs = [
         {"name": f"small, {case}", "seed": 1, "val_accuracy": [1.0, last]}
-        for case, last in [
-            ("1×64", 0.7),
-            ("2×40", 0.6),
-            ("4×24", 0.7),
-            ("8×14", 0.7),
-            ("32×4", 0.8),
-        ]
+        for case, last in {"1×64": 0.7, "2×40": 0.6, "4×24": 0, "8×14": 0, "32×4": 0.8}.items()
     ]
     networks = comparison.by_network(runs)
     assert networks[RESNET] == {1: 0.7} and networks[RESNEXT] == {1: 0.8}
@@ -97,29 +77,24 @@ def test_the_last_epoch_counts_and_not_the_best():
 
 
 def test_provenance_says_what_when_where_and_on_which_photographs():
-    machine = {"cpu": "a CPU", "cores": 2, "system": "Linux", "python": "3"}
-    run = {
-        "data": {"photographs": {"BARN OWL": 6, "GULL": 4}},
-        "train": 8,
-        "validation": 2,
-        "machine": {**machine, "tensorflow": "2", "keras": "3", "date": "2026-01-02"},
-    }
-    later = {**run, "machine": {**run["machine"], "date": "2026-01-04"}}
+    machine = {"cpu": "a CPU", "cores": 2, "system": "Linux", "python": "3", "tensorflow": "2"}
+    machine |= {"keras": "3", "date": "2026-01-02"}
+    photographs = {"photographs": {"BARN OWL": 6, "GULL": 4}}
+    run = {"data": photographs, "train": 8, "validation": 2, "machine": machine}
+    later = {**run, "machine": {**machine, "date": "2026-01-04", "keras": "4"}}
     said = comparison.provenance([run, later])
     for words in (
         "2 runs of benchmarks/accuracy.py, 2026-01-02 to 2026-01-04, on a CPU",
-        "Python 3, TensorFlow 2, Keras 3",
+        "Python 3, TensorFlow 2, Keras 3 and 4",
         "10 photographs of 2 species, 8 to train and 2 (20%) to validate",
         "Barn owl, Gull.",
     ):
         assert words in said
-    assert "2026-01-02, on" in comparison.provenance([run])
 
 
 def test_the_networks_are_those_of_table_2():
     sizes = [(c, models.TABLE_2[c]) for c in NETWORKS.values()]
     assert sizes == [(1, 64), (2, 40), (4, 24), (8, 14), (32, 4)]
-    assert all(counting.width_at_equal_price(groups) == width for groups, width in sizes)
     assert list(NETWORKS)[1:4] == ["2×40d", "4×24d", "8×14d"]
     assert [comparison.PAPER_ERRORS[c] for c, _ in sizes] == [23.9, 23.0, 22.6, 22.3, 22.2]
 
@@ -141,12 +116,6 @@ def test_each_seed_is_a_mark_and_each_mean_an_interval(style, figures):
     assert figure_guard.problems(figures[0]) == []
 
 
-def test_a_single_seed_has_a_mark_and_no_endless_line(style, figures):
-    comparison_diagrams.dots({RESNET: {1: 0.9}}, "A title")
-    low, high = figures[0].axes[0].get_xlim()
-    assert 50 < low < 90 < high < 130
-
-
 def test_our_errors_stand_beside_the_papers_at_the_same_scale(style, figures):
     measured = {name: {1: 0.9, 2: 0.92, 3: 0.94} for name in NETWORKS}
     picture = comparison_diagrams.beside_paper(measured)
@@ -156,7 +125,7 @@ def test_our_errors_stand_beside_the_papers_at_the_same_scale(style, figures):
     assert list(right.lines[0].get_ydata()) == pytest.approx([8] * 5)
     assert np.ptp(left.get_ylim()) == pytest.approx(np.ptp(right.get_ylim()))
     mean = interval([8, 6, 10])
-    assert picture.data["lows"] == pytest.approx([mean.low] * 5)
-    assert picture.data["highs"] == pytest.approx([mean.high] * 5)
+    for ends in right.collections[0].get_segments():
+        assert list(ends[:, 1]) == pytest.approx([mean.low, mean.high])
     assert f"C = 32: 22.2%, 8.0% ({mean.low:.1f} to {mean.high:.1f})" in picture.alt
     assert figure_guard.problems(figures[0]) == []

@@ -1,10 +1,13 @@
-"""The formulas agree with real layers, and the walk through a model finds every layer."""
+"""The formulas agree with real layers, and the walk through a model finds every layer.
+
+``test_models.py`` counts whole networks.
+"""
 
 import keras
 import numpy as np
 import pytest
 
-from resnext_helpers import counting, layers, models
+from resnext_helpers import counting, layers
 
 SIZES = [(128, 128, 3, 1), (128, 128, 3, 32), (64, 128, 3, 16), (3, 64, 7, 1), (12, 6, 1, 3)]
 
@@ -26,64 +29,6 @@ def test_formulas_of_a_convolution(channels, filters, kernel_size, groups):
 def test_unequal_groups_are_refused(channels, filters, groups):
     with pytest.raises(ValueError, match=f"can't be split into {groups} equal groups"):
         counting.conv_macs(channels, filters, 3, 8, groups)
-
-
-@pytest.mark.parametrize(
-    ("cardinality", "width", "parameters"),
-    [(1, 64, 69_632), (2, 40, 69_760), (4, 24, 69_888), (8, 14, 71_456), (32, 4, 70_144)],
-)
-def test_blocks_of_table_2_cost_about_70k(cardinality, width, parameters):
-    assert models.TABLE_2[cardinality] == width
-    assert counting.template_block_parameters(cardinality, width) == parameters
-    assert counting.width_at_equal_price(cardinality) == width
-
-
-# -- a whole network, by formula -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("depth", "groups", "width", "parameters", "with_statistics", "macs"),
-    [  # counted on torchvision's models
-        (50, 1, 64, 25_557_032, 25_610_152, 4_089_184_256),
-        (50, 2, 40, 25_425_000, 25_481_896, 4_124_508_160),
-        (50, 4, 24, 25_292_968, 25_353_640, 4_159_832_064),
-        (50, 8, 14, 25_603_016, 25_667_464, 4_267_409_408),
-        (50, 32, 4, 25_028_904, 25_097_128, 4_230_479_872),
-        (101, 1, 64, 44_549_160, 44_654_504, 7_801_405_440),
-        (101, 32, 4, 44_177_704, 44_315_560, 7_969_996_800),
-        (152, 32, 4, 59_951_400, 60_150_696, 11_709_513_728),
-    ],
-)
-def test_networks_cost_what_torchvisions_do(
-    depth, groups, width, parameters, with_statistics, macs
-):
-    size = models.BLOCKS[depth], groups, width
-    assert counting.network_parameters(*size) == parameters
-    assert counting.network_parameters(*size, trainable_only=False) == with_statistics
-    assert counting.network_macs(*size, image_size=224) == macs
-
-
-@pytest.mark.parametrize(
-    ("image_size", "macs"),
-    [(223, 4_230_479_872), (65, 517_589_696), (64, 347_226_112), (31, 88_342_528), (1, 24_959_680)],
-)
-def test_odd_pictures_are_halved_upwards_as_in_torchvision(image_size, macs):
-    assert counting.network_macs(models.BLOCKS[50], 32, 4, image_size) == macs
-
-
-@pytest.mark.parametrize("image_size", [37, 16])
-def test_the_formula_is_the_walk_for_an_unusual_network(image_size):
-    size = {"blocks": (2, 1, 1), "groups": 3, "width_per_group": 5}
-    model = models.resnext((image_size, image_size, 3), 7, **size)
-    numbers = counting.network_parameters(**size, num_classes=7)
-    assert numbers == counting.trainable_parameters(model)
-    numbers = counting.network_parameters(**size, num_classes=7, trainable_only=False)
-    assert numbers == model.count_params()
-    macs = counting.network_macs(**size, image_size=image_size, num_classes=7)
-    assert macs == counting.macs(model)
-
-
-# -- the walk through a model --------------------------------------------------------------------
 
 
 def small_network(size=8):

@@ -1,8 +1,7 @@
 """The networks against the paper's tables and the reference implementation's numbers.
 
 Parameters and multiply-adds were counted on torchvision's models, to the digit. The paper's tables
-give the same numbers, rounded, and call multiply-adds "FLOPs". ``test_counting.py`` holds the
-formulas' numbers for the rest of the family.
+give the same numbers, rounded, and call multiply-adds "FLOPs".
 """
 
 import keras

@@ -4,6 +4,7 @@
 each figure as it is saved, and stops the cell that drew a figure which breaks a rule.
 """
 
+import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
@@ -52,19 +53,14 @@ def colors(artist):
 
 
 def is_allowed(color):
-    """A colour of the palette, lighter or not, or a grey."""
-    rgb = to_rgb(color)
-    if max(rgb) - min(rgb) < 0.02:
-        return True
-    return any(is_tint(rgb, to_rgb(pure)) for pure in OKABE_ITO)
-
-
-def is_tint(rgb, pure):
-    """Whether a colour is ``pure``, mixed with white."""
-    strongest = min(range(3), key=lambda channel: pure[channel])
-    white = (rgb[strongest] - pure[strongest]) / (1 - pure[strongest])
-    mixed = [white + (1 - white) * channel for channel in pure]
-    return white > -0.02 and max(abs(a - b) for a, b in zip(rgb, mixed, strict=True)) < 0.02
+    """A colour of the palette, mixed with white or not; with black, that is any grey."""
+    rgb = np.array(to_rgb(color))
+    for pure in map(np.array, map(to_rgb, OKABE_ITO)):
+        strongest = pure.argmin()
+        white = (rgb[strongest] - pure[strongest]) / (1 - pure[strongest])
+        if white > -0.02 and abs(white + (1 - white) * pure - rgb).max() < 0.02:
+            return True
+    return False
 
 
 def same_without_color(legend):
