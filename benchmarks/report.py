@@ -135,16 +135,12 @@ def speeds(results):
 
 def training_speed(results):
     """``speeds`` as bars."""
-    values = speeds(results)
-    labels = {
-        name: f"{speed:.2g}" if speed < 10 else f"{speed:.0f}" for name, speed in values.items()
-    }
-    spoken = ", ".join(f"{name} {labels[name]}" for name in values)
+    values = {n: round(v, 1) if v < 10 else round(v) for n, v in speeds(results).items()}
+    spoken = ", ".join(f"{name} {speed}" for name, speed in values.items())
     return plots.bars(
         values,
         f"Bars: pictures a second in training at {MAIN[0]} px, batch {MAIN[1]}: {spoken}.",
         ylabel="pictures a second in training",
-        labels=labels,
         horizontal=True,
     )
 

@@ -15,11 +15,7 @@ def gpus():
 
 
 def describe():
-    """One line a device: what TensorFlow calls it and what it is.
-
-    Returns:
-        A list of ``(name, description)`` pairs, the CPU first.
-    """
+    """What TensorFlow calls each device and what it is, as a list of pairs, the CPU first."""
     cpu = platform.processor() or platform.machine()
     lines = [("CPU", f"{cpu}, {available_cores()} cores")]
     for gpu in gpus():
@@ -40,13 +36,10 @@ def use_gpu(every=False):
     """Compute on the first GPU and let its memory grow with need; without a GPU, stay on the CPU.
 
     The article's 3.2.1. TensorFlow would otherwise take all memory of all GPUs at its start, so
-    call this before the first computation.
+    call this before the first computation. It returns a sentence that says what was chosen.
 
     Args:
         every: compute on all GPUs; a model uses them if it is built in the scope of ``strategy``.
-
-    Returns:
-        One sentence that says what was chosen.
 
     Raises:
         CourseError: TensorFlow has already started.

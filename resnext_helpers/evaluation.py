@@ -108,10 +108,8 @@ def predict_photo(run: Run, path: Path):
 
     Returns:
         The picture as the network saw it, uint8 ``(image_size, image_size, 3)``, and the
-        probabilities, a dict from class name to number, the most likely first.
-
-    Raises:
-        CourseError: the file can't be read as a photograph.
+        probabilities, a dict from class name to number, the most likely first. As ``photos.read``,
+        it raises a ``PhotoError`` if the file isn't a photograph.
     """
     image = photos.read(Path(path).expanduser().absolute(), run.image_size)
     probabilities = predict_image(run.model, data.scale(image))

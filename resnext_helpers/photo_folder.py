@@ -85,10 +85,8 @@ def source(folder: Path) -> str:
 def unpack_sample() -> Path:
     """Put what ``data/sample_birds/`` lacks of the sample there, and return this folder.
 
-    Each drawing appears whole, so a second process may do the same at the same time.
-
-    Raises:
-        CourseError: the folder can't be written to.
+    Each drawing appears whole, so a second process may do the same at the same time. A
+    ``CourseError`` says that the folder can't be written to.
     """
     try:
         with zipfile.ZipFile(SAMPLE_ZIP) as archive:

@@ -104,11 +104,7 @@ def small_png(image):
 
 
 def show(figure, alt, **data):
-    """Show a figure that a notebook's cell has drawn itself, with its alt text.
-
-    Returns:
-        The ``Picture``.
-    """
+    """Show a figure that a cell has drawn itself, with its alt text; returns the ``Picture``."""
     picture = Picture(figure, alt, **data)
     display(picture)
     return picture

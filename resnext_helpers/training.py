@@ -105,11 +105,7 @@ def warm_up_and_cosine(peak, steps):
 
 def best(rows):
     """The epoch whose weights are kept: the highest validation accuracy; of equals, the lowest
-    validation loss.
-
-    Raises:
-        CourseError: no epoch has ended.
-    """
+    validation loss. A ``CourseError`` says that no epoch has ended."""
     if not rows:
         raise CourseError(
             "The training was stopped before its first epoch ended, so there is nothing to see: "

@@ -111,14 +111,13 @@ def draw(speed, photographs, **chosen):
         fields = "image_size", "batch_size", "epochs"
         settings[f"{name} profile"] = {field: getattr(profile, field) for field in fields}
     costs = {name: plan(speed, photographs=photographs, **s) for name, s in settings.items()}
-    minutes = {name: cost["minutes in all"] for name, cost in costs.items()}
-    texts = {name: f"{value:,.1f} min" for name, value in minutes.items()}
+    minutes = {name: round(cost["minutes in all"], 1) for name, cost in costs.items()}
+    told = ", ".join(f"{name}: {value:,} min" for name, value in minutes.items())
     bars = plots.bars(
         minutes,
-        "Estimated time of a training: " + ", ".join(map(": ".join, texts.items())),
+        f"Estimated time of a training: {told}",
         ylabel="minutes in all (estimated)",
         title=f"{photographs} photographs on this machine",
-        labels=texts,
         horizontal=True,
     )
     bars.data = {

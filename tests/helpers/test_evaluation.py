@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnext_helpers import evaluation, training
+from resnext_helpers import evaluation, models, training
 from resnext_helpers.settings import PROFILES, CourseError
 
 
@@ -25,7 +25,12 @@ def run_and_config(tmp_path_factory):
     config = dataclasses.replace(
         PROFILES["sample"], data_dir=data_dir, runs_dir=tmp_path_factory.mktemp("runs")
     )
-    return evaluation.find_run(config), config
+    # One block for four, and few channels: a training that takes a second.
+    full = models.resnext
+    tiny = {"groups": 2, "width_per_group": 2, "blocks": (1,)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "resnext", lambda *shape, **form: full(*shape, **form | tiny))
+        return evaluation.find_run(config), config
 
 
 def test_without_a_run_a_small_one_is_trained_and_then_found(run_and_config, capsys):

@@ -15,10 +15,13 @@ import pytest
 import tensorflow as tf
 from pictures import make_folder
 
-from resnext_helpers import data, layers, training
+from resnext_helpers import data, layers, photo_folder, training
 from resnext_helpers.settings import PROFILES, CourseError
 
 CONFIG = dataclasses.replace(PROFILES["sample"], image_size=32, batch_size=4, epochs=3)
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")  # see ``eager``
 
 
 class Silent(training.Progress):
@@ -41,6 +44,14 @@ class Stop(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.fixture(autouse=True)
+def eager(request):
+    """No graphs: they take TensorFlow longer to build than these trainings to run."""
+    tf.config.run_functions_eagerly("graph" not in request.node.name)
+    yield
+    tf.config.run_functions_eagerly("graph" not in request.node.name)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return make_folder(tmp_path_factory.mktemp("data") / "birds 鸟", {"Finch": 6, "Owl": 6})
@@ -58,13 +69,28 @@ def network(extra=()):
     return keras.Model(inputs, keras.layers.Dense(2, name="fc")(x), name="small")
 
 
+def photographs(folder, config):
+    """As ``data.load``, but without variations, which are others after a stop."""
+    report = photo_folder.check(folder, progress=False)
+    parts = data.split(report, config.validation_fraction, config.seed)
+    passes = tf.Variable(0, trainable=False, dtype=tf.int64)
+    form = {"image_size": config.image_size, "batch_size": config.batch_size}
+    order = {"training": True, "seed": config.seed, "passes": passes}
+    return data.Photos(
+        folder,
+        "the test's",
+        report,
+        report.class_names,
+        parts,
+        train=data.pipeline(parts.train, **order, **form),
+        validation=data.pipeline(parts.validation, **form),
+        passes=passes,
+    )
+
+
 def train(folder, run_dir, *others, config=CONFIG, rate=1e-2, model=None, **options):
     """Trains a new network, or this one; ``others`` are further callbacks."""
-    photos = data.load(dataclasses.replace(config, data_dir=folder), progress=False)
-    # Without variations, which are others after a stop: so all else can be compared.
-    form = {"image_size": 32, "batch_size": config.batch_size, "passes": photos.passes}
-    plain = data.pipeline(photos.split.train, training=True, seed=config.seed, **form)
-    photos = dataclasses.replace(photos, train=plain)
+    photos = photographs(folder, config)
     next(iter(photos.train))  # a learner looks at a batch first: the order must not follow from it
     if model is None:
         model = network()
@@ -104,7 +130,7 @@ def assert_same_run(run_dir, rows, alone):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-def test_adam_takes_the_same_steps_as_keras_in_one_operation_a_variable():
+def test_adam_takes_the_same_steps_as_keras_and_puts_one_operation_a_variable_into_the_graph():
     def descend(optimizer, variables):
         optimizer.apply([x * x - 1 for x in variables], variables)
 
