@@ -57,11 +57,9 @@ def load(profile: str | None = None) -> CourseSettings:
     """The settings that the environment asks for.
 
     ``RESNEXT_PROFILE`` picks the profile (``sample`` unless set) where none is given here,
-    ``RESNEXT_DATA`` the folder of photographs, ``RESNEXT_RUNS`` the folder for trained models. A
-    relative path starts at the project's folder, from a notebook and from a terminal.
-
-    Raises:
-        CourseError: the profile doesn't exist.
+    ``RESNEXT_DATA`` the folder of photographs, ``RESNEXT_RUNS`` the folder for trained models,
+    ``RESNEXT_EPOCHS`` a shorter or longer training. A relative path starts at the project's folder.
+    A ``CourseError`` says which choice can't be.
     """
     name = profile or os.environ.get("RESNEXT_PROFILE") or "sample"
     if name not in PROFILES:
@@ -69,12 +67,16 @@ def load(profile: str | None = None) -> CourseSettings:
             f"RESNEXT_PROFILE is {name!r}, and there is no such profile: "
             f"use {' or '.join(PROFILES)}."
         )
-    folders = {
+    chosen = {
         field: PROJECT / Path(value).expanduser()
         for field, variable in (("data_dir", "RESNEXT_DATA"), ("runs_dir", "RESNEXT_RUNS"))
         if (value := os.environ.get(variable))
     }
-    return replace(PROFILES[name], **folders)
+    if epochs := os.environ.get("RESNEXT_EPOCHS"):
+        if not epochs.isdecimal() or int(epochs) < 1:
+            raise CourseError(f"RESNEXT_EPOCHS is {epochs!r}: give a whole number, 1 or more.")
+        chosen["epochs"] = int(epochs)
+    return replace(PROFILES[name], **chosen)
 
 
 def display_path(path: Path) -> str:

@@ -113,6 +113,7 @@ def pinned_settings(runs: Path) -> dict[str, str]:
         "RESNEXT_PROFILE": "sample",
         "RESNEXT_DATA": str(photo_folder.SAMPLE),
         "RESNEXT_RUNS": str(runs),
+        "RESNEXT_EPOCHS": "",
     }
 
 

@@ -9,10 +9,12 @@ import pytest
 from resnext_helpers import settings
 from resnext_helpers.settings import PROJECT, CourseError, display_path
 
+NAMES = ("RESNEXT_PROFILE", "RESNEXT_DATA", "RESNEXT_RUNS", "RESNEXT_EPOCHS")
+
 
 @pytest.fixture(autouse=True)
 def no_choices(monkeypatch):
-    for name in ("RESNEXT_PROFILE", "RESNEXT_DATA", "RESNEXT_RUNS"):
+    for name in NAMES:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -33,7 +35,7 @@ def test_the_full_profile_is_the_articles_experiment(monkeypatch):
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch):
-    for name in ("RESNEXT_PROFILE", "RESNEXT_DATA", "RESNEXT_RUNS"):
+    for name in NAMES:
         monkeypatch.setenv(name, "")
     assert settings.load() == settings.PROFILES["sample"]
 
@@ -42,6 +44,15 @@ def test_an_unknown_profile_is_refused_with_the_ones_that_exist(monkeypatch):
     monkeypatch.setenv("RESNEXT_PROFILE", "large")
     with pytest.raises(CourseError, match=r"'large'.*sample or full"):
         settings.load()
+
+
+def test_the_number_of_epochs_can_be_chosen(monkeypatch):
+    monkeypatch.setenv("RESNEXT_EPOCHS", "2")
+    assert settings.load().epochs == 2
+    for wrong in ("0", "-1", "two", "1.5"):
+        monkeypatch.setenv("RESNEXT_EPOCHS", wrong)
+        with pytest.raises(CourseError, match="RESNEXT_EPOCHS"):
+            settings.load()
 
 
 def test_a_relative_folder_starts_at_the_project(monkeypatch, tmp_path):

@@ -49,7 +49,7 @@ def eager(request):
     """No graphs: they take TensorFlow longer to build than these trainings to run."""
     tf.config.run_functions_eagerly("graph" not in request.node.name)
     yield
-    tf.config.run_functions_eagerly("graph" not in request.node.name)
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
