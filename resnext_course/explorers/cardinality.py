@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from resnext_course.comparison import PAPER_ERRORS
-from resnext_course.explorers._panel import Panel, choice
+from resnext_course.explorers.panel import Panel, choice
 from resnext_course.figures import block_diagrams
 from resnext_helpers import counting, models
 from resnext_helpers.plots import COLORS, Picture

@@ -2,7 +2,7 @@
 
 import ipywidgets as widgets
 
-from resnext_course.explorers._panel import Panel, choice
+from resnext_course.explorers.panel import Panel, choice
 from resnext_course.figures import grad_cam
 from resnext_helpers import evaluation, photos
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from resnext_course.explorers._panel import Panel, choice
+from resnext_course.explorers.panel import Panel, choice
 from resnext_course.figures import diagrams
 from resnext_helpers import counting
 from resnext_helpers.layers import GroupedConv2D

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from resnext_course.explorers._panel import Panel, choice
+from resnext_course.explorers.panel import Panel, choice
 from resnext_helpers import plots
 
 ALL = "all classes"

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.ndimage
 from PIL import Image
 
-from resnext_course.explorers._panel import Panel, choice
+from resnext_course.explorers.panel import Panel, choice
 from resnext_helpers import data, photos, plots
 
 _BINS = np.linspace(-2.2, 2.7, 36)  # black to white, in scaled values

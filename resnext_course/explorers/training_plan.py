@@ -13,7 +13,7 @@ from typing import NamedTuple
 import ipywidgets as widgets
 import numpy as np
 
-from resnext_course.explorers._panel import Panel, choice
+from resnext_course.explorers.panel import Panel, choice
 from resnext_helpers import counting, models, plots, training
 from resnext_helpers.settings import PROFILES
 

@@ -13,13 +13,15 @@ import pytest
 from PIL import Image
 
 from resnext_course.explorers import (
-    _panel,
     cardinality,
     grad_cam,
     grouped_convolution,
     mistakes,
     photo_browser,
     training_plan,
+)
+from resnext_course.explorers import (
+    panel as panels,
 )
 from resnext_helpers import data, evaluation, models, photo_folder, photos, plots
 from resnext_helpers.photo_folder import Photo
@@ -49,7 +51,7 @@ def square(number):
 
 @pytest.fixture
 def panel():
-    return _panel.Panel(square, number=widgets.IntSlider(40, -100, 100, description="number"))
+    return panels.Panel(square, number=widgets.IntSlider(40, -100, 100, description="number"))
 
 
 def test_a_moved_control_changes_picture_and_numbers(panel):
@@ -74,7 +76,7 @@ def test_without_widgets_picture_and_table_stand_in(panel, monkeypatch):
     monkeypatch.setattr(plots, "drawn", RENDER)
     panel.controls["number"].value = 50
     bundle, metadata = panel._repr_mimebundle_()
-    assert bundle[_panel.WIDGET]["model_id"]
+    assert bundle[panels.WIDGET]["model_id"]
     assert bundle["text/plain"] == "A line up to 50\nnumber squared: 2,500\nkind: line"
     assert metadata["image/png"]["alt"] == bundle["text/plain"]
     png, alone = bundle["image/png"], panel.picture.png

@@ -1,4 +1,4 @@
-"""Who may import whom: the thin package stands on its own feet."""
+"""Who may import whom: the thin package stands on its own feet, and is thin."""
 
 import ast
 from pathlib import Path
@@ -20,3 +20,34 @@ def imports(file: Path):
 @pytest.mark.parametrize("file", sorted((PROJECT / "resnext_helpers").rglob("*.py")), ids=str)
 def test_the_helpers_never_import_the_course(file):
     assert not [name for name in imports(file) if name.startswith("resnext_course")]
+
+
+FLOORS = (  # of the helpers, from the ground up: each imports only from floors below its own
+    {"__init__", "settings", "layers"},
+    {"devices", "plots", "photos", "counting", "models"},
+    {"photo_folder", "training"},
+    {"data"},
+    {"evaluation"},
+)
+
+
+@pytest.mark.parametrize("floor", range(len(FLOORS)))
+def test_the_helpers_import_nothing_from_above(floor):
+    below = set().union(*FLOORS[:floor], {"import_tensorflow_quietly"})
+    for module in FLOORS[floor]:
+        names = imports(PROJECT / "resnext_helpers" / f"{module}.py")
+        ours = {name.split(".")[1] for name in names if name.startswith("resnext_helpers.")}
+        assert ours <= below, module
+
+
+def test_the_helpers_are_read_in_an_evening():
+    files = {file.stem: file for file in (PROJECT / "resnext_helpers").glob("*.py")}
+    assert files.keys() == set().union(*FLOORS)
+    assert sum(len(file.read_text("utf-8").splitlines()) for file in files.values()) <= 2200
+
+
+@pytest.mark.parametrize("package", ["resnext_helpers", "resnext_course", "tests", "benchmarks"])
+def test_nobody_imports_the_private_names_of_another_file(package):
+    for file in (PROJECT / package).rglob("*.py"):
+        private = [n for n in imports(file) if n.split(".")[-1].startswith("_") and "__" not in n]
+        assert not [name for name in private if name.startswith("resnext")], file
