@@ -88,10 +88,12 @@ def _parser() -> argparse.ArgumentParser:
 
     add(run)
     add(lab)
-    for command in (refreshing := add(notebooks), add(slides)):
-        command.add_argument("names", nargs="*", metavar="NAME", help="such as 03; without: all")
+    command = add(notebooks)
     meaning = "also replace the outputs that differ on each run (times, losses)"
-    refreshing.add_argument("--refresh", action="store_true", help=meaning)
+    command.add_argument("--refresh", action="store_true", help=meaning)
+    names = {"nargs": "*", "metavar": "NAME", "help": "such as 03; without: all"}
+    command.add_argument("names", **names)
+    add(slides).add_argument("names", **names)
     command = add(train)
     command.add_argument("--run", required=True, metavar="NAME", help="its folder's name in runs/")
     absent = argparse.SUPPRESS  # then the profile's value stays
