@@ -177,7 +177,7 @@ class RunFolder(keras.callbacks.Callback):
                     f"Another training is writing to {display_path(folder)}: wait until it ends, "
                     f"stop it, or choose another run folder."
                 ) from error
-        self._take_up(replace)
+        self._resume(replace)
 
     @property
     def epoch(self):
@@ -188,7 +188,7 @@ class RunFolder(keras.callbacks.Callback):
         """Let other processes train in the folder."""
         self._lock.release(force=True)
 
-    def _take_up(self, replace):
+    def _resume(self, replace):
         where = display_path(self.folder)
         path, differ, found = self.folder / CHECKPOINT, None, None
         if path.exists():
@@ -231,7 +231,7 @@ class RunFolder(keras.callbacks.Callback):
         rows = [*self.rows, {"epoch": epoch + 1, **numbers, "seconds": seconds}]
         about = np.array(json.dumps({"rows": rows, "training": self._training}))
         arrays = map(keras.ops.convert_to_numpy, self._variables())
-        with _explained(self.folder), replacing(self.folder / CHECKPOINT) as path:
+        with _explained(self.folder), atomic_write(self.folder / CHECKPOINT) as path:
             np.savez(path, *arrays, about=about)
         self._write_run(rows)
 
@@ -246,13 +246,13 @@ class RunFolder(keras.callbacks.Callback):
                 (self.folder / HISTORY).unlink(missing_ok=True)
             for name, content in self._files.items():  # the photographs may have moved
                 text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
-                with replacing(self.folder / name) as path:
+                with atomic_write(self.folder / name) as path:
                     # A file's name may hold bytes that are no text; they come back as they were.
                     path.write_text(text, encoding="utf-8", errors="surrogateescape")
             if best(rows) is rows[-1]:
-                with replacing(self.folder / BEST) as path:
+                with atomic_write(self.folder / BEST) as path:
                     self._bare_model.save(path)
-            with replacing(self.folder / HISTORY) as path:
+            with atomic_write(self.folder / HISTORY) as path:
                 pd.DataFrame(rows).to_csv(path, index=False)
         self.rows[:] = rows
 
@@ -357,7 +357,7 @@ def is_finished(folder):
 
 
 @contextmanager
-def replacing(path: Path):
+def atomic_write(path: Path):
     """A path to write to, which takes the place of ``path`` at the end.
 
     Whatever happens in between, ``path`` is the old file or the new one, never half of one.

@@ -59,7 +59,7 @@ def _behind(layer, seen):
     return Field(seen.size + reach * seen.step, seen.step * layer.strides[0], start)
 
 
-def opened(model):
+def linearized(model):
     """A copy of a model in which nothing hides a pixel, with the same windows and strides.
 
     With random kernels some numbers are negative, and a ReLU lets nothing of them through; a max

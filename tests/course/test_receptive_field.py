@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from resnext_course.figures import receptive_field
-from resnext_course.figures.receptive_field import Field, influence, opened, walk
+from resnext_course.figures.receptive_field import Field, influence, linearized, walk
 from resnext_helpers import models
 
 
@@ -50,7 +50,7 @@ def test_the_gradient_is_not_zero_exactly_where_the_formula_says(build, layer, i
     assert first > 0 and end < network.input_shape[1]
     wanted = np.zeros(network.input_shape[1:3], bool)
     wanted[first:end, first:end] = True
-    np.testing.assert_array_equal(influence(opened(network), layer, index) > 0, wanted)
+    np.testing.assert_array_equal(influence(linearized(network), layer, index) > 0, wanted)
 
 
 def test_where_two_paths_meet_both_count():

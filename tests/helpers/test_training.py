@@ -292,7 +292,7 @@ def test_killed_in_the_middle_of_a_file_the_old_one_is_whole(
 def test_a_file_is_replaced_at_once_and_not_copied(tmp_path):
     path = tmp_path / "model.keras"
     path.write_text("old")
-    with training.replacing(path) as temporary:
+    with training.atomic_write(path) as temporary:
         temporary.write_text("new")
         written = temporary.stat().st_ino
         assert path.read_text() == "old"
