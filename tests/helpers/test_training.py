@@ -322,11 +322,19 @@ def test_another_training_is_not_taken_up(folder, tmp_path, capsys):
     frozen = network()
     frozen.layers[1].trainable = False
     training.compile_model(frozen, training.warm_up_and_cosine(1e-2, 9))
+    other_loss = network()
+    other_loss.compile(
+        training.Adam(training.warm_up_and_cosine(1e-2, 9)),
+        keras.losses.SparseCategoricalCrossentropy(),  # of probabilities
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
     birds = make_folder(tmp_path / "birds", {"Finch": 6, "Wren": 6})
     for differs, photos, options in (
         ("optimizer or loss", folder, {"rate": 1e-3}),
         ("batch_size", folder, {"config": other}),
         ("trained weights", folder, {"model": frozen}),
+        ("optimizer or loss", folder, {"model": other_loss}),
         ("split", birds, {}),
     ):
         with pytest.raises(CourseError, match=f"differs in .*{differs}.*choose another"):
