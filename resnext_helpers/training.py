@@ -177,7 +177,11 @@ class RunFolder(keras.callbacks.Callback):
                     f"Another training is writing to {display_path(folder)}: wait until it ends, "
                     f"stop it, or choose another run folder."
                 ) from error
-        self._resume(replace)
+        try:
+            self._resume(replace)
+        except CourseError:  # who was refused must not keep others out
+            self.close()
+            raise
 
     @property
     def epoch(self):
@@ -272,9 +276,6 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.run = run
 
-    def show(self, rows, title):
-        raise NotImplementedError
-
     def on_train_begin(self, logs=None):
         self.started, self.first_step, self.before = time.perf_counter(), None, self.run.epoch
         self._show("TensorFlow prepares the first step; this takes some seconds.")
@@ -320,9 +321,7 @@ def train(model, photos, config, folder: Path, progress=LiveFigure, replace=True
 
     Arguments and errors as in ``RunFolder``; ``progress`` is the class of the callback that shows
     how it goes. A ``CourseError`` also says that no photograph of a class can be read any more.
-
-    Returns:
-        ``RunFolder.rows``; after Ctrl-C or ■, of the epochs that ended.
+    It returns ``RunFolder.rows``; after Ctrl-C or ■, of the epochs that ended.
     """
     run = RunFolder(folder, model, photos, config, replace)
     log = folder / "tensorboard" / time.strftime("%Y-%m-%d-%H-%M-%S")

@@ -359,8 +359,10 @@ def test_a_finished_run_is_replaced_only_after_an_epoch(folder, alone, tmp_path)
 
 
 def test_a_trained_network_is_not_trained_on_by_accident(folder, alone, tmp_path):
-    with pytest.raises(CourseError, match=r"trained for \d+ steps"):
+    with pytest.raises(CourseError, match=r"trained for \d+ steps") as refused:
         train(folder, tmp_path / "run", model=alone[2])
+    filelock.FileLock(tmp_path / ".run.lock", timeout=0).acquire()  # others may train there
+    assert refused.value
 
 
 def test_two_trainings_do_not_share_a_folder(folder, tmp_path):
