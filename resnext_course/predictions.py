@@ -8,22 +8,28 @@ import pandas as pd
 from resnext_course.exercises.checking import AnswerError, number
 
 RIGHT, CLOSE = 0.01, 0.25  # how far from the result a prediction may be, as a share of it
-_compared: dict[str, tuple[object, float, str]] = {}  # in the order of the notebook
+NONE = "no prediction"
+_compared: dict[str, tuple[str, str, str]] = {}  # in the order of the notebook
 
 
-def compare(question, predicted, actual, unit=""):
-    """Print a result beside the prediction of it, a number or None; keep both for ``recap``."""
-    _compared[question] = predicted, actual, unit
-    said = f"You predicted {_with_unit(predicted, unit)}: {verdict(predicted, actual)}."
+def compare(question, predicted, actual, unit="", within=None):
+    """Print a result beside the prediction of it, a number or None; keep both for ``recap``.
+
+    A measured result varies: ``within=0.5`` lets a prediction be half of it off, and rounds it.
+    """
+    result = _with_unit(actual, unit) if within is None else _about(actual, unit)
+    told, judged = _with_unit(predicted, unit), verdict(predicted, actual, within)
+    _compared[question] = told, result, judged
+    said = f"You predicted {told}: {judged}."
     if predicted is None:
         said = "You made no prediction. Try it: a wrong guess helps to remember the answer."
-    print(f"{question}: {_with_unit(actual, unit)}", said, sep="\n")
+    print(f"{question}: {result}", said, sep="\n")
 
 
-def verdict(predicted, actual):
+def verdict(predicted, actual, within=None):
     """In words, how near a prediction came to the result."""
     if predicted is None:
-        return "no prediction"
+        return NONE
     try:
         predicted = number(predicted, "A prediction")
     except AnswerError as wrong:
@@ -31,6 +37,8 @@ def verdict(predicted, actual):
     difference = abs(predicted - actual)
     if difference <= RIGHT * abs(actual):
         return "right"
+    if within is not None and difference <= within * abs(actual):
+        return "right, as near as this can be measured"
     direction = "high" if predicted > actual else "low"
     if difference <= CLOSE * abs(actual):
         return f"close, a little too {direction}"
@@ -43,13 +51,10 @@ def recap():
     if not _compared:
         print("Nothing was predicted yet: run the cells above.")
         return None
-    rows = [
-        (_with_unit(told, unit), _with_unit(actual, unit), verdict(told, actual))
-        for told, actual, unit in _compared.values()
-    ]
-    made = sum(told is not None for told, _, _ in _compared.values())
+    made = sum(judged != NONE for _, _, judged in _compared.values())
     print(f"You made {made} of {len(_compared)} predictions.")
-    return pd.DataFrame(rows, list(_compared), ["predicted", "result", "your prediction was"])
+    columns = ["predicted", "result", "your prediction was"]
+    return pd.DataFrame(list(_compared.values()), list(_compared), columns)
 
 
 def _with_unit(answer, unit):
@@ -61,3 +66,8 @@ def _with_unit(answer, unit):
         return repr(answer)
     space = "" if unit in ("", "%") else " "
     return f"{value:{',' if isinstance(value, int) else ',.4g'}}{space}{unit}"
+
+
+def _about(value, unit):
+    """A measured number with the two digits that mean something."""
+    return f"about {_with_unit(float(f'{value:.2g}'), unit)}"

@@ -46,6 +46,35 @@ def test_a_result_is_shown_beside_its_prediction_and_without_one(capsys):
     ]
 
 
+@pytest.mark.parametrize(
+    "predicted, words",
+    [
+        (3.465, "right"),
+        (5, "right, as near as this can be measured"),
+        (2, "right, as near as this can be measured"),
+        (6, "too high"),
+        (32, "9.24 times too high"),
+        (None, "no prediction"),
+    ],
+)
+def test_a_measured_result_has_a_margin(predicted, words):
+    assert predictions.verdict(predicted, 3.465, within=0.5) == words
+
+
+@pytest.mark.parametrize(
+    "actual, shown",
+    [
+        (3.465, "about 3.5 s"),
+        (1234.5, "about 1,200 s"),
+        (0, "about 0 s"),
+        (1 / 3e3, "about 0.00033 s"),
+    ],
+)
+def test_a_measured_result_is_rounded(actual, shown, capsys):
+    predictions.compare("a step", 1, actual, "s", within=0.5)
+    assert capsys.readouterr().out.splitlines()[0] == f"a step: {shown}"
+
+
 def test_the_recap_has_all_questions_in_order_and_the_last_prediction(capsys):
     predictions.compare("the speed", None, 4.0, "times")
     predictions.compare("weights", 4608, 4608)
