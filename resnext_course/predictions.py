@@ -5,7 +5,7 @@ A notebook's cell asks for a number, a later one calls ``compare``, and the last
 
 import pandas as pd
 
-from resnext_course.exercises.checking import AnswerError, number
+from resnext_course.exercises.checking import AnswerError, number, shown
 
 RIGHT, CLOSE = 0.01, 0.25  # how far from the result a prediction may be, as a share of it
 NONE = "no prediction"
@@ -63,7 +63,7 @@ def _with_unit(answer, unit):
     try:
         value = number(answer)
     except AnswerError:
-        return repr(answer)
+        return shown(answer)
     space = "" if unit in ("", "%") else " "
     return f"{value:{',' if isinstance(value, int) else ',.4g'}}{space}{unit}"
 

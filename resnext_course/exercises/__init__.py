@@ -27,7 +27,8 @@ _hints_shown = Counter()
 
 def check(name, answer):
     """Say whether ``answer`` solves the exercise and, where it doesn't, what is wrong with it."""
-    praise = _text(name)["praise"]
+    name = _known(name)
+    praise = TEXTS[name]["praise"]
     if answer is None:
         print(
             f"{name}: not answered yet. Put your answer in place of None and run this cell again."
@@ -39,7 +40,8 @@ def check(name, answer):
 
 def what_is_wrong(name, answer):
     """A sentence that helps, or None if the answer is right; it fails for no answer."""
-    text = _text(name)
+    name = _known(name)
+    text = TEXTS[name]
     if "right" in text:
         numbers = (text[key] for key in ("right", "mistakes", "otherwise"))
         checker = one_number(*numbers, within=text.get("within", 0))
@@ -53,7 +55,8 @@ def what_is_wrong(name, answer):
 
 def hint(name):
     """Show the next hint; after the last one, the first again."""
-    hints = _text(name)["hints"]
+    name = _known(name)
+    hints = TEXTS[name]["hints"]
     next_one = _hints_shown[name] % len(hints)
     _hints_shown[name] += 1
     print(f"{name}, hint {next_one + 1} of {len(hints)}: {hints[next_one]}")
@@ -61,18 +64,21 @@ def hint(name):
 
 def solution(name):
     """Show the solution and why it is right."""
-    text = _text(name)
+    name = _known(name)
+    text = TEXTS[name]
     parts = [text["solution"]] if "solution" in text else []
     if "function" in text:
         parts.append(getsource(getattr(_module(name), text["function"])))
     print(f"{name}, solution:", *(part.strip() for part in parts), sep="\n")
 
 
-def _text(name):
-    if name not in TEXTS:
-        known = [other for other in TEXTS if other[:2] == str(name)[:2]] or TEXTS
-        raise KeyError(f"There is no exercise {name!r}; there are: {', '.join(known)}.")
-    return TEXTS[name]
+def _known(name):
+    """The exercise's name as it is in ``TEXTS``, however it was written."""
+    known = str(name).strip().lower()
+    if known not in TEXTS:
+        those = [other for other in TEXTS if other[:2] == known[:2]] or TEXTS
+        raise KeyError(f"There is no exercise {name!r}; there are: {', '.join(those)}.")
+    return known
 
 
 def _module(name):

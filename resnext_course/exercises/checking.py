@@ -1,9 +1,12 @@
 """What checkers share: an answer becomes a number, a list, a name, a result, or one sentence."""
 
 import math
+import re
 import reprlib
+from decimal import Decimal
 from itertools import islice
-from numbers import Number
+from numbers import Real
+from textwrap import shorten
 
 import numpy as np
 
@@ -32,7 +35,20 @@ def in_case(case, tables):
 
 def in_words(error):
     """An exception's name and the first line of its message."""
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0].rstrip('.')}."
+    name = type(error).__name__
+    try:
+        first = str(error).strip().splitlines()[0]
+    except Exception:  # no message, or a learner's own exception that is broken, too
+        return f"{name}."
+    return f"{name}: {shorten(first, 200, placeholder=' …').rstrip('.')}."
+
+
+def shown(answer):
+    """Any object in one short line."""
+    try:
+        return " ".join(reprlib.repr(answer).split())
+    except Exception:  # such as an integer of 5,000 digits
+        return f"<{type(answer).__name__}>"
 
 
 def number(answer, what="The answer"):
@@ -41,13 +57,19 @@ def number(answer, what="The answer"):
     Raises:
         AnswerError: it is none (True, False and texts are none), or not finite; ``what`` names it.
     """
-    value = np.asarray(answer)[()]
+    try:
+        value = np.asarray(answer)[()]
+    except Exception:  # an object that pretends to be an array, a tensor without a value
+        value = None
     if isinstance(value, str):
         raise AnswerError(f"{what} must be one number, without quotes.")
-    if not isinstance(value, Number) or isinstance(value, complex):
+    if not isinstance(value, Real | Decimal) or isinstance(value, np.timedelta64):
         is_none = " Is there a return?" if answer is None and "(" in what else ""
-        raise AnswerError(f"{what} must be one number, and it is {reprlib.repr(answer)}.{is_none}")
-    value = float(value)
+        raise AnswerError(f"{what} must be one number, and it is {shown(answer)}.{is_none}")
+    try:
+        value = float(value)
+    except (OverflowError, ValueError):  # more than 1e308; a Decimal that signals
+        raise AnswerError(f"{what} is too large, or no number: {shown(answer)}.") from None
     if not math.isfinite(value):
         raise AnswerError(f"{what} is {value}: such as 0 / 0 or 1 / 0 gives, and no number.")
     return int(value) if value.is_integer() else value
@@ -55,9 +77,14 @@ def number(answer, what="The answer"):
 
 def number_list(answer, what="The answer"):
     """The numbers in a list, a tuple, a set, a range, an array or a tensor; at most 1,000."""
-    if isinstance(answer, str | dict) or not hasattr(answer, "__iter__"):
-        raise AnswerError(f"{what} must be a list of numbers, for example [0, 1, 2].")
-    return [number(item, "Each item of the list") for item in islice(answer, 1000)]
+    example = f"{what} must be a list of numbers, without quotes, for example [0, 1, 2]."
+    if isinstance(answer, str | bytes | dict):
+        raise AnswerError(example)
+    try:
+        items = list(islice(iter(answer), 1000))
+    except Exception:  # no list, an array without axes, or an object that only looks like a list
+        raise AnswerError(example) from None
+    return [number(item, "Each item of the list") for item in items]
 
 
 def one_number(right, mistakes, otherwise, *, within):
@@ -88,23 +115,30 @@ def diagnoses(right, clue):
 
     ``clue`` says what helps whoever gave a letter a wrong fault.
     """
-    names = {name.casefold(): name for name in right.values()}
+    names = {_plain(name): name for name in right.values()}
     listed = ", ".join(sorted(right.values()))
 
     def check(answer):
         is_dict = isinstance(answer, dict)
         yield {"The answer is a dictionary from letters to faults: {'A': ..., ...}.": not is_dict}
-        said = {str(letter).upper(): name for letter, name in answer.items() if name is not None}
+        said = {
+            str(letter).strip().upper(): name for letter, name in answer.items() if name is not None
+        }
         for letter, name in said.items():
-            known, exists = names.get(str(name).casefold()), letter in right
-            yield {f"There is no {letter!r}: the letters are {', '.join(right)}.": not exists}
-            yield {f"{letter}: {name!r} is none of the faults: {listed}.": not known}
+            known, exists = names.get(_plain(name)), letter in right
+            yield {f"There is no {shown(letter)}: the letters are {', '.join(right)}.": not exists}
+            yield {f"{letter}: {shown(name)} is none of the faults: {listed}.": not known}
             if known != right[letter]:
                 yield {f"{letter} is not {known!r}. {clue(letter, known)}": True}
         missing = [letter for letter in right if letter not in said]
         yield {f"Right so far. These are left: {', '.join(missing)}.": missing}
 
     return check
+
+
+def _plain(name):
+    """A name without what doesn't matter in it: capitals, and what stands between its words."""
+    return " ".join(re.split(r"[\s_-]+", str(name).strip().casefold()))
 
 
 def call(function, *args, said="Your function", **named):
@@ -115,5 +149,5 @@ def call(function, *args, said="Your function", **named):
         return function(*args, **named)
     except AnswerError:
         raise
-    except Exception as error:  # whatever a learner's code may raise
+    except (Exception, SystemExit) as error:  # whatever a learner's code may raise
         raise AnswerError(f"{said} stops with {in_words(error)}") from error
