@@ -10,6 +10,7 @@ from collections import Counter
 from importlib import import_module
 from inspect import getsource
 from pathlib import Path
+from textwrap import shorten
 
 from .checking import first_reason, in_words, one_number
 
@@ -48,9 +49,10 @@ def what_is_wrong(name, answer):
     else:
         checker = getattr(_module(name), f"check_{name[3:].replace('-', '_')}")
     try:
-        return first_reason(checker(answer))
-    except Exception as error:  # whatever objects of a learner may raise
-        return f"This answer can't be judged. {in_words(error)}"
+        reason = first_reason(checker(answer))
+    except (Exception, SystemExit) as error:  # whatever objects of a learner may raise
+        reason = f"This answer can't be judged. {in_words(error)}"
+    return reason and shorten(reason, 500, placeholder=" …")  # one line, whatever is quoted in it
 
 
 def hint(name):

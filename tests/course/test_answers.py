@@ -3,6 +3,7 @@
 import datetime
 import itertools
 import sys
+from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
 
@@ -177,7 +178,8 @@ def test_what_counts_as_a_number(answer, words):
     assert said is None if words is None else words in said
 
 
-def test_capitals_and_hyphens_do_not_matter_in_names(capsys):
+def test_capitals_and_hyphens_do_not_matter_in_names(capsys, monkeypatch):
+    monkeypatch.setattr(exercises, "_hints_shown", Counter())
     for answer in ({"a": "MIXED"}, {" A ": " Mixed"}):
         assert "Right so far" in exercises.what_is_wrong("03-diagnose", answer)
     for answer in ({"b": "Last-for-all"}, {"B": "last_for  all"}):
