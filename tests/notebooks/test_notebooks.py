@@ -12,10 +12,10 @@ import sys
 import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
-from sections import FURTHER, TIME, core, further, minutes, sections, slides, words
 
 from resnext_course.publishing.notebook_runner import FOLDER, METADATA, NAMES
 from resnext_helpers.settings import PROJECT
+from tools.sections import FURTHER, TIME, core, further, minutes, sections, slides, words
 
 MOST_LINES = 30
 MOST_CELLS, MOST_WORDS, MOST_ON_A_SLIDE = 60, 2000, 90  # of a core before its exercises
