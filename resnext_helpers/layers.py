@@ -178,9 +178,9 @@ def kaiming_normal():
     """The reference's first weights: normal, variance 2 / (kernel area x filters) (He et al.,
     2015, from the outputs).
 
-    The filters of all groups count: 3·3·128 for the first grouped kernel of ResNeXt-50, which so
-    starts at a standard deviation of 0.042. Keras' ``he_normal`` counts the input channels of one
-    group, 3·3·4, and would start it at 0.236.
+    This fan-out is taken from the kernel's shape and so counts the filters of all groups: 3·3·128 =
+    1,152 for the first grouped kernel of ResNeXt-50, a standard deviation of 0.042. ``he_normal``
+    takes the fan-in, which is that of one group: 3·3·4 = 36, a standard deviation of 0.236.
     """
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 

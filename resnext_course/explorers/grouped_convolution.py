@@ -58,11 +58,11 @@ def draw(channels, filters, groups, kernel_size, side):
 
 
 def measure(channels, filters, groups, kernel_size, side):
-    """Count what a real layer has and does; arguments as in ``draw``.
+    """Count what a real layer has and connects; arguments as in ``draw``.
 
-    All its weights are 1. For a feature map of ones, each multiply-add then adds exactly 1 to the
-    output, so the output's sum is their number. And an input channel that alone holds ones shows
-    which outputs read it: those that aren't 0.
+    All its weights are 1. For a feature map of ones, each multiply-add that isn't by zero then adds
+    exactly 1 to the output, so the output's sum is their number. And an input channel that alone
+    holds ones shows which outputs read it: those that aren't 0.
 
     Returns:
         The number of weights, the number of multiply-adds, and which input channel feeds which

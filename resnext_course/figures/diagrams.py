@@ -1,6 +1,6 @@
 """Drawings of what a convolution connects.
 
-Every line and every filled square comes from a boolean array ``feeds`` of shape
+Every box, line and filled square comes from a boolean array ``feeds`` of shape
 ``(channels, filters)``, which is True at ``[i, o]`` where output channel ``o`` reads input channel
 ``i``. The notebooks get it from real layers, so a drawing shows what a layer does.
 """
@@ -8,8 +8,8 @@ Every line and every filled square comes from a boolean array ``feeds`` of shape
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
-from matplotlib.colors import ListedColormap
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.colors import ListedColormap, to_rgb
+from matplotlib.patches import Patch, Polygon, Rectangle
 
 from resnext_helpers.plots import CYCLE, Picture
 
@@ -17,6 +17,29 @@ LINE_STYLES = ["-", "--", "-.", ":"]  # the second cue beside a group's colour
 DEAD = "#767676"
 ZEROS = {"facecolor": "#E8E8E8", "edgecolor": DEAD, "hatch": "..."}
 READABLE = 16  # up to so many channels, there is room for a number on each
+
+
+def feature_maps(panels):
+    """Height × width × channels: the input above, each filter in a row under the channels that it
+    reads, and at the end of its row the one output channel that it makes.
+
+    Each group has a colour, and its name stands above its channels.
+
+    Args:
+        panels: ``(feeds, groups)`` by title, one drawing each, side by side.
+    """
+    count = len(panels)
+    figure, axes = plt.subplots(1, count, figsize=(5.5 * count, 4.9), squeeze=False)
+    alt = "Boxes, height × width × channels."
+    for axis, (title, (feeds, groups)) in zip(axes.flat, panels.items(), strict=True):
+        _draw_feature_maps(axis, feeds, groups)
+        axis.set_title(title)
+        channels, filters = feeds.shape
+        reads = feeds.sum(axis=0).max()
+        alt += f" {title}: {channels} input channels, groups: {groups}; {filters} filters, each "
+        alt += f"{reads} channels long, under the channels that it reads; {filters} output "
+        alt += "channels, coloured as their filters."
+    return Picture(figure, alt)
 
 
 def connections(panels):
@@ -40,8 +63,9 @@ def connections(panels):
     return Picture(figure, alt)
 
 
-def kernel_matrix(feeds, groups, *, blocks=0, title):
-    """The kernel as a table: a row for each input channel, a column for each filter.
+def kernel_matrix(feeds, groups, *, blocks, title):
+    """The kernels of merged groups as one table: a row for each input channel, a column for each
+    filter.
 
     A square is filled where the filter has weights for the channel, in the colour of its group.
 
@@ -53,37 +77,77 @@ def kernel_matrix(feeds, groups, *, blocks=0, title):
         title: the drawing's title.
     """
     channels, filters = feeds.shape
-    figure, axis = plt.subplots(figsize=(9.4 if blocks else 5.4, 4.9))
+    figure, axis = plt.subplots(figsize=(9.4, 4.9))
     colors = np.where(feeds, _groups(channels, groups)[:, None] % len(CYCLE), np.nan)
     axis.imshow(colors, ListedColormap(CYCLE), vmin=-0.5, vmax=len(CYCLE) - 0.5, zorder=2)
     axis.set(xticks=[], yticks=[], title=title)
     axis.set(xlabel=f"{filters} filters (output channels)", ylabel=f"{channels} input channels")
     axis.spines[["top", "right"]].set_visible(True)
     axis.grid(False)
-    if max(channels, filters) <= READABLE:
-        axis.set(xticks=range(filters), yticks=range(channels))
-        axis.tick_params(length=0)
-        centred = {"ha": "center", "va": "center"}
-        for i, o in np.argwhere(~feeds):
-            axis.text(o, i, "0", color=DEAD, **centred)
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-        for group in range(groups):
-            x, y = ((group + 0.5) * size / groups - 0.5 for size in (filters, channels))
-            axis.text(x, y, f"group {group + 1}", bbox=box, **centred)
+    height, width = channels / blocks, filters / blocks
+    for block in range(blocks):
+        corner = block * width - 0.5, block * height - 0.5
+        axis.add_patch(Rectangle(corner, width, height, **ZEROS))
+    weights = Patch(facecolor=CYCLE[0], label="weights, a colour for each group")
+    zeros = Patch(**ZEROS, label="zeros, multiplied too")
+    beside = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5), "frameon": False}
+    axis.legend(handles=[weights, zeros], **beside)
     alt = f"A table of {channels} input channels by {filters} filters. {feeds.sum()} squares are "
     alt += f"filled, {feeds.sum(axis=0).max()} in a column, in the colours of {groups} groups."
-    if blocks:
-        height, width = channels / blocks, filters / blocks
-        for block in range(blocks):
-            corner = block * width - 0.5, block * height - 0.5
-            axis.add_patch(Rectangle(corner, width, height, **ZEROS))
-        weights = Patch(facecolor=CYCLE[0], label="weights, a colour for each group")
-        zeros = Patch(**ZEROS, label="zeros, multiplied all the same")
-        beside = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5), "frameon": False}
-        axis.legend(handles=[weights, zeros], **beside)
-        hatched = feeds.size // blocks - feeds.sum()
-        alt += f" They lie in {blocks} larger squares, which hold {hatched} zeros too."
+    hatched = feeds.size // blocks - feeds.sum()
+    alt += f" They lie in {blocks} larger squares, which hold {hatched} zeros too."
     return Picture(figure, alt)
+
+
+def _draw_feature_maps(axis, feeds, groups):
+    channels, filters = feeds.shape
+    of_input, of_output = (_groups(size, groups) for size in feeds.shape)
+    numbers = {"ha": "center", "va": "center", "weight": "bold"}
+    for i in range(channels):  # from left to right: each hides the side of the one before
+        _draw_box(axis, (i, 1.8), (1, 2), (0.9, 0.7), _color(of_input[i]))
+        axis.text(i + 0.5, 2.8, i, color=_ink(of_input[i]), **numbers)
+    for group in range(groups):
+        x = np.flatnonzero(of_input == group).mean() + 0.5
+        axis.text(x + 0.9, 4.9, group + 1, ha="center", va="center")
+    before = {"x": -0.3, "ha": "right", "va": "center"}
+    axis.text(y=4.9, s="group", **before)
+    axis.text(y=3.5, s="input", weight="bold", **before)
+    axis.text(y=2.5, s="height", **before)
+    axis.text(channels / 2, 1.6, "channels", ha="center", va="top")
+    axis.text(channels + 0.6, 1.75, "width", ha="left", va="center")
+    out = channels + 2.2
+    for o in reversed(range(filters)):  # from below: the plates lie on each other
+        y, group = -o - 0.7, of_output[o]
+        for i in np.flatnonzero(feeds[:, o]):
+            _draw_box(axis, (i, y), (1, 0.6), (0.3, 0.22), _color(group))
+        _draw_box(axis, (out, y), (2, 1), (0.9, 0.7), _color(group))
+        axis.text(out + 1, y + 0.47, o, color=_ink(group), **numbers)
+        start = np.flatnonzero(feeds[:, o]).max() + 1.4
+        arrow = {"arrowstyle": "->", "color": _color(group), "linewidth": 1.5}
+        axis.annotate("", (out - 0.1, y + 0.4), (start, y + 0.4), arrowprops=arrow)
+    below = {"y": -filters - 0.1, "ha": "center", "va": "top", "weight": "bold"}
+    reads = feeds.sum(axis=0).max()
+    axis.text(x=channels / 2, s=f"{filters} filters of 3×3×{reads}", **below)
+    axis.text(x=out + 1.3, s="output", **below)
+    axis.set(xlim=(-2.6, out + 3), ylim=(-filters - 1.2, 5.4), aspect="equal")
+    axis.axis("off")
+
+
+def _draw_box(axis, corner, size, depth, color):
+    """A box seen from the front, a little from the right and from above."""
+    (x, y), (width, height), (right, up) = corner, size, depth
+    edge = {"edgecolor": "white", "linewidth": 0.8}
+    shades = {0: 0, 1: 0.45, 2: 0.25}  # how much white: front, top, side
+    faces = [
+        [(x, y), (x + width, y), (x + width, y + height), (x, y + height)],
+        [(x, y + height), (x + width, y + height)],
+        [(x + width, y + height), (x + width, y)],
+    ]
+    for number, face in enumerate(faces):
+        if number:  # the two edges, and the same two further back
+            face = [*face, *((a + right, b + up) for a, b in reversed(face))]
+        light = np.array(to_rgb(color)) * (1 - shades[number]) + shades[number]
+        axis.add_patch(Polygon(face, facecolor=light, **edge))
 
 
 def _draw_connections(axis, feeds, groups):
@@ -131,6 +195,11 @@ def _draw_channels(axis, name, row, y, colors, readable):
 def _groups(channels, groups):
     """The number of the group of each channel."""
     return np.arange(channels) * groups // channels
+
+
+def _ink(group):
+    """Black or white, whichever can be read on a group's colour."""
+    return "white" if np.dot(to_rgb(_color(group)), (0.3, 0.6, 0.1)) < 0.5 else "black"
 
 
 def _color(group):

@@ -687,7 +687,7 @@ def test_a_mystery_block_has_a_sign_of_its_own_and_its_name_does_not_tell():
 
 @pytest.mark.parametrize(
     ("cell", "faults"),
-    [("03 exercise-diagnose-question", SUSPECTS), ("04 exercise-diagnose-text", MYSTERIES)],
+    [("03 exercise-diagnose-faults", SUSPECTS), ("04 exercise-diagnose-text", MYSTERIES)],
 )
 def test_a_notebook_names_each_fault_in_an_order_that_gives_nothing_away(cell, faults):
     number, cell = cell.split()

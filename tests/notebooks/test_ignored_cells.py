@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
@@ -112,3 +113,29 @@ def test_the_best_epoch(names):
     assert "2 of 3" in best
     assert "75.0%" in accuracy and "0.60" in accuracy
     assert "50%" in guess
+
+
+def test_the_races_say_who_is_faster(names):
+    times = {"standard": 6, "Keras, groups=32": 12, "GroupedConv2D": 2, "loop": 3, "x + 1": 1}
+    keras_layer = SimpleNamespace(build=lambda shape: None)
+    names |= {
+        "pd": pd,
+        "layers": SimpleNamespace(Conv2D=lambda *size, **settings: keras_layer),
+        "layer_32": None,
+        "ours": None,
+        "x": np.zeros((8, 16, 16, 128)),
+        "tf": SimpleNamespace(random=SimpleNamespace(normal=np.zeros)),
+        "program": lambda function, inputs: None,
+        "measure": lambda programs, inputs, repeats=0: pd.Series(
+            {name: times.get(name, 0.5) * len(inputs) / 8 for name in programs}
+        ),
+        "my_speed": None,
+        "my_step": None,
+        "steps": dict.fromkeys(list(times)[:3]),
+        "predictions": SimpleNamespace(compare=lambda *told, within: names["shown"].append(told)),
+    }
+    run("03", names, "measure-forward", "measure-training", "measure-travel")
+    assert [told[2] for told in names["shown"]] == [3, 2]  # times as fast; times as long
+    of_8, of_64 = (names["travel"][f"{count} feature maps, ms"] for count in (8, 64))
+    assert of_8["standard / 32"] == 6 / 32 and of_64["standard / 32"] == 48 / 32
+    assert (of_8["one number"], of_64["x + 1"]) == (0.5, 8)

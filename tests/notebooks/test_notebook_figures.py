@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import matplotlib as mpl
 import nbformat
 import numpy as np
@@ -100,15 +101,23 @@ def test_histograms(draw):
     assert f"spread {scaled.std():.1f}" in alt
 
 
+def test_weights_by_groups(draw):
+    figure, alt = draw("03", "parameters-by-groups", layers=keras.layers)
+    (axis,) = figure.axes
+    wanted = [3 * 3 * 128 * 128 // groups for groups in (1, 2, 4, 8, 16, 32, 64, 128)]
+    assert [bar.get_height() for bar in axis.containers[0]] == wanted
+    assert texts(axis) == [f"{count:,}" for count in wanted]
+    assert "'32': 4608" in alt
+
+
 def test_speed_by_groups(draw):
     names = {
         "tf": SimpleNamespace(random=SimpleNamespace(normal=np.zeros)),
-        "layers": SimpleNamespace(GroupedConv2D=lambda groups: groups),
+        "GroupedConv2D": lambda *size, groups, padding: groups,
         "counting": counting,
-        "size": {},
         "x": np.zeros((8, 16, 16, 128)),
-        "program": lambda function: lambda x: None,
-        "measure": lambda programs, repeats: dict.fromkeys(programs, 2.0),  # milliseconds
+        "program": lambda function, inputs: None,
+        "measure": lambda programs, inputs: dict.fromkeys(programs, 2.0),  # milliseconds
     }
     figure, alt = draw("03", "speed-by-groups", **names)
     # By hand: 8 feature maps, 16 x 16 pixels, 3 x 3 x 128 / G x 128 multiply-adds each, in 2 ms.
@@ -116,11 +125,11 @@ def test_speed_by_groups(draw):
     wanted = [1024**3 / 0.002 / 1e9, *(standard / groups for groups in (1, 2, 4, 8, 16, 32))]
     (axis,) = figure.axes
     heights = [bar.get_height() for bar in axis.containers[0]]
-    assert heights == pytest.approx(wanted, abs=0.05)
+    assert heights == pytest.approx(wanted, abs=0.5)
     names = [label.get_text() for label in axis.get_xticklabels()]
     assert names == ["matrices", "128", "64", "32", "16", "8", "4"]
     assert texts(axis) == [f"{height:,}" for height in heights]
-    assert "'128': 151.0" in alt
+    assert "'128': 151" in alt
 
 
 # Xie et al. (2017), Table 3 and Section 5.1: top-1 error in %.
