@@ -202,8 +202,8 @@ def check_weights(model, case):
     yield {
         "A convolution has a bias. The batch norm after it removes it again: leave it "
         "out.": has_bias,
-        "Your block has no batch norm. Put one after each convolution.": not has_norm,
         "The block has no 3×3 convolution.": not transform,
+        "The block has no batch norm. Put one after each convolution.": not has_norm,
         f"A filter of your 3×3 sees {seen} channels. With {case.width} channels in {case.groups} "
         f"groups it sees {case.width} / {case.groups} = {d}.{swapped}": seen != d,
         f"Your 3×3 has {filters} filters; the middle of the block is {case.width} wide.": is_other,

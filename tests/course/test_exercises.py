@@ -32,7 +32,7 @@ RIGHT = None  # in the tables, in place of words from the message
 
 
 def conv(x, filters, kernel_size, name, groups=1):
-    """As notebook 04 has it, and so have ``norm``, ``relu`` and, in 05, ``resnext50``."""
+    """For a learner's block, as ``relu`` is; notebook 04 has ``norm``, and 05 ``resnext50``."""
     return GroupedConv2D(filters, kernel_size, groups=groups, padding="same")(x)
 
 
@@ -55,7 +55,7 @@ def module(name):
 def defined_by(code, name, function=None):
     """What the code for an exercise defines: this function, or ``answer``, or what comes last."""
     imported = {one.__name__.split(".")[-1]: one for one in (keras, layers, ops, evaluation)}
-    own = {one.__name__: one for one in (conv, norm, relu, resnext50, my_block)}
+    own = {one.__name__: one for one in (conv, norm, relu, GroupedConv2D, resnext50, my_block)}
     known = {**vars(module(name)), **imported, **own, "tf": tf, "np": np, "exercises": exercises}
     before = known.copy()
     exec(code, known)
@@ -284,7 +284,7 @@ ROWS = [
     ("04-resnet", {"groups": 1, "width": "64"}, "width must be one number, without quotes"),
     ("04-resnet", {"groups": 3, "width": 64}, "can't be divided into 3 equal groups"),
     ("04-resnet", {"groups": 32, "width": 128}, "That is the ResNeXt block, 32×4d"),
-    ("04-resnet", {"groups": 2, "width": 80}, "sees the 40 channels of its own group. In the ResNe"),
+    ("04-resnet", {"groups": 2, "width": 80}, "sees the 40 channels of its own group"),
     ("04-resnet", {"groups": 1, "width": 128}, "212,992 weights, the ResNet block 69,632: the"),
     ("04-width", nearest_width, RIGHT),
     ("04-width", lambda c: None, "width_for(1) must be one number, and it is None. Is there a"),
