@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import matplotlib as mpl
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 
 from resnext_course.figures import grad_cam
@@ -132,7 +133,7 @@ SHORTCUTS = [[23.9, 31.2], [22.2, 26.1]]
     ("cell_id", "errors"), [("paper-cardinality", TABLE_3), ("without-shortcuts", SHORTCUTS)]
 )
 def test_errors_of_the_paper(draw, cell_id, errors):
-    figure, alt = draw("04", cell_id)
+    figure, alt = draw("04", cell_id, pd=pd)
     (axis,) = figure.axes
     assert [list(line.get_ydata()) for line in axis.lines] == errors
     assert sorted(map(float, texts(axis))) == sorted(itertools.chain(*errors))
@@ -141,10 +142,12 @@ def test_errors_of_the_paper(draw, cell_id, errors):
 
 
 def test_what_computation_buys(draw):
-    figure, alt = draw("04", "paper-double")
+    figure, alt = draw("04", "paper-double", pd=pd)
     # Table 3: ResNet-101 has 22.0 % error, 32 paths for its price 21.2; Table 4: twice its price.
     gains = [round(22.0 - error, 1) for error in (21.2, 21.7, 21.3, 20.7, 20.4)]
-    assert widths(figure.axes[0].containers[0]) == gains
+    (bars,) = figure.axes[0].containers
+    assert widths(bars)[::-1] == gains
+    assert [bar.get_hatch() for bar in bars] == [None] * 4 + ["//"]
     assert [float(number) for number in re.findall(r"\d\.\d", alt)] == gains
 
 
