@@ -22,11 +22,14 @@ def check_resnet(answer):
     yield {f"The answer is a dictionary with two numbers: {example}.": not are_there}
     groups, width = (number(answer[name], name) for name in ("groups", "width"))
     yield {f"{width} channels can't be divided into {groups} equal groups.": width % groups}
-    has = f"Your block has {weights(groups, width // groups):,} weights, the ResNet block 69,632"
+    count = f"Your block has {weights(groups, width // groups):,} weights, the ResNet block 69,632"
+    is_resnext = (groups, width) == (32, 128)
     yield {
-        f"{has}: the groups are right, the width isn't.": groups == 1 and width != 64,
-        f"{has}, and in its 3×3 each filter sees all the channels, not one group of "
-        f"{groups}.": groups != 1,
+        "That is the ResNeXt block, 32×4d: 32 paths, each 4 channels wide. The ResNet block is "
+        "1×64d.": is_resnext,
+        f"{count}: the groups are right, the width isn't.": groups == 1 and width != 64,
+        f"In the 3×3 of your block a filter sees the {width // groups} channels of its own group. "
+        f"In the ResNet block it sees all channels: how many groups is that?": groups != 1,
     }
 
 
@@ -189,6 +192,7 @@ def check_weights(model, case):
     swapped = f" {FAULTS['groups swapped'].message}" if seen == case.groups else ""
     way = f"the channels go {case.channels_in}, {case.width}, {case.width}, {case.channels}."
     strange = [tuple(kernel.shape) for kernel in found.get(None, [])]
+    has_norm = any(variable.name == "moving_mean" for variable in model.weights)
     has_bias = any(variable.name == "bias" for variable in model.trainable_weights)
     fit = all(
         sum(one.shape[axis] for one in found.get(step, ())) == kernel.shape[axis]
@@ -199,6 +203,7 @@ def check_weights(model, case):
         "A convolution has a bias. The batch norm after it removes it again: leave it "
         "out.": has_bias,
         "The block has no 3×3 convolution.": not transform,
+        "The block has no batch norm. Put one after each convolution.": not has_norm,
         f"A filter of your 3×3 sees {seen} channels. With {case.width} channels in {case.groups} "
         f"groups it sees {case.width} / {case.groups} = {d}.{swapped}": seen != d,
         f"Your 3×3 has {filters} filters; the middle of the block is {case.width} wide.": is_other,

@@ -128,7 +128,7 @@ FAULTS = {
         partial(right, merge=lambda y, x: layers.Add()([relu(y), x])),
         "The last ReLU comes too early: add first, then ReLU. Before the addition a ReLU would "
         "forbid the block to subtract.",
-        "gives negative numbers, for no ReLU comes last",
+        "gives negative numbers, because no ReLU comes last",
     ),
     "same padding": Fault(
         partial(right, transform=same_padding),
@@ -157,13 +157,13 @@ FAULTS = {
         "The stride is in the first 1×1 convolution, which then throws 3 of 4 pixels away unseen. "
         "Put it into the 3×3, as the paper does.",
     ),
-    # The last ones, for they take longest to build.
+    # The last ones, because they take longest to build.
     "late binding": Fault(
         partial(right, transform=late_binding),
         "All groups of your 3×3 read the channels of the last group. A function that is made in a "
         "loop looks its variable up later: bind it at once (lambda z, g=g: ...) or cut the "
         "channels without Lambda.",
-        "has weights that never get a gradient, for no group reads what they compute",
+        "has weights that never get a gradient, because no group reads what they compute",
     ),
     "norm in each path": Fault(
         partial(right, expand=norm_in_each_path),

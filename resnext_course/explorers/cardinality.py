@@ -117,5 +117,5 @@ def _draw_curve(axis, cardinality, width):
     axis.set_xticks(CARDINALITIES, CARDINALITIES)
     axis.set_yticks(CARDINALITIES, CARDINALITIES)
     axis.set(xlim=(0.7, 180), ylim=(0.7, 180), xlabel="cardinality C", ylabel="width of a path d")
-    axis.set_title("On the line: ResNet's price.\nAbove it: dearer")
+    axis.set_title("On the line: ResNet's price.\nAbove it: more expensive")
     axis.legend(loc="lower left", fontsize=12)

@@ -32,11 +32,11 @@ RIGHT = None  # in the tables, in place of words from the message
 
 
 def conv(x, filters, kernel_size, name, groups=1):
-    """As notebook 04 has it, and so have ``norm``, ``relu`` and, in 05, ``resnext50``."""
+    """For a learner's block, as ``relu`` is; notebook 04 has ``norm``, and 05 ``resnext50``."""
     return GroupedConv2D(filters, kernel_size, groups=groups, padding="same")(x)
 
 
-def norm(x, name):
+def norm(x, name=None):
     return layers.BatchNormalization()(x)
 
 
@@ -55,7 +55,7 @@ def module(name):
 def defined_by(code, name, function=None):
     """What the code for an exercise defines: this function, or ``answer``, or what comes last."""
     imported = {one.__name__.split(".")[-1]: one for one in (keras, layers, ops, evaluation)}
-    own = {one.__name__: one for one in (conv, norm, relu, resnext50, my_block)}
+    own = {one.__name__: one for one in (conv, norm, relu, GroupedConv2D, resnext50, my_block)}
     known = {**vars(module(name)), **imported, **own, "tf": tf, "np": np, "exercises": exercises}
     before = known.copy()
     exec(code, known)
@@ -283,7 +283,8 @@ ROWS = [
     ("04-resnet", (1, 64), "a dictionary"),
     ("04-resnet", {"groups": 1, "width": "64"}, "width must be one number, without quotes"),
     ("04-resnet", {"groups": 3, "width": 64}, "can't be divided into 3 equal groups"),
-    ("04-resnet", {"groups": 32, "width": 128}, "70,144 weights, the ResNet block 69,632, and in"),
+    ("04-resnet", {"groups": 32, "width": 128}, "That is the ResNeXt block, 32×4d"),
+    ("04-resnet", {"groups": 2, "width": 80}, "sees the 40 channels of its own group"),
     ("04-resnet", {"groups": 1, "width": 128}, "212,992 weights, the ResNet block 69,632: the"),
     ("04-width", nearest_width, RIGHT),
     ("04-width", lambda c: None, "width_for(1) must be one number, and it is None. Is there a"),
@@ -412,21 +413,26 @@ CHANGES = [
     ),
     (
         "04-repair",
-        {"conv(x, ": 'conv(conv(x, 100, 1, ""), '},
+        {"(128, 1, use_bias=False)(x)": '(128, 1, use_bias=False)(conv(x, 100, 1, ""))'},
         "kernel of the shape (1, 1, 256, 100)",
     ),
     (
         "04-repair",
-        {'norm(conv(y, 256, 1, "expand"), "expand")': "layers.Concatenate()([y, y])"},
+        {"layers.Conv2D(256, 1, use_bias=False)(y)": "layers.Concatenate()([y, y])"},
         "The 1×1 convolutions don't fit a ResNeXt block",
     ),
-    ("04-repair", {"[y, x]": '[y, conv(x, 256, 1, "")]'}, "a projection costs weights for nothing"),
+    ("04-repair", {"[x, y]": '[y, conv(x, 256, 1, "")]'}, "a projection costs weights for nothing"),
     (
         "04-build",
         {"layers.ReLU()(conv_norm(y, width, 3": "(conv_norm(y, width, 3"},
         "Check the order",
     ),
     ("04-build", {"use_bias=False": "use_bias=True"}, "has a bias"),
+    (
+        "04-build",
+        {"return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)": "return x"},
+        "has no batch norm",
+    ),
     (
         "04-build",
         {"y, channels, 1": "y, x.shape[-1], 1", "strides != 1 or x.shape[-1] != channels": "False"},
