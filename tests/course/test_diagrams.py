@@ -19,6 +19,7 @@ from resnext_course.figures import (
     diagrams,
     grad_cam,
     group_responses,
+    pipeline_timeline,
 )
 from resnext_helpers import evaluation, models, plots
 
@@ -67,6 +68,7 @@ DRAWINGS = {
     "bars of blocks": lambda: block_diagrams.weight_bars(two_blocks(), "Two blocks"),
     "three forms": block_diagrams.three_forms,
     "host and device": device_diagrams.host_and_device,
+    "timeline": pipeline_timeline.picture,
     "confusion matrix": lambda: confusion.picture(MATRIX, NAMES),
     "what groups like": lambda: group_responses.picture(
         RESPONSE, np.corrcoef(RESPONSE.T), {"group 2": 2, "group 0": 0}, PHOTOS
@@ -332,3 +334,23 @@ def test_nothing_is_drawn_over_where_nothing_speaks_for_the_class(cam, figures):
 def test_the_hottest_place_in_words():
     assert grad_cam.where_hottest(np.array([[0, 0], [1, 0]])) == "bottom left"
     assert grad_cam.where_hottest(np.diag([0, 0, 0, 1, 0, 0, 0])) == "middle centre"
+
+
+# The timeline of a pipeline
+
+
+def test_the_gpu_waits_less_with_prefetch_and_least_with_a_cache(drawn):
+    figure, picture = drawn("timeline")
+    for axis, end in zip(figure.axes, (20, 14, 9), strict=True):
+        cpu, gpu = ([(bar.get_x(), bar.get_width()) for bar in bars] for bars in axis.containers)
+        prepared = [start + length for start, length in cpu]
+        assert all(done <= start for done, (start, _) in zip(prepared, gpu, strict=True))
+        for one, after in (*itertools.pairwise(cpu), *itertools.pairwise(gpu)):
+            assert one[0] + one[1] <= after[0]  # each does one thing at a time
+        assert sum(gpu[-1]) == end
+        assert f"done after {end}" in axis.get_title(loc="left")
+        assert f"all is done after {end}" in picture.alt
+        assert texts_of(axis) == ["1", "2", "3", "4"] * 2
+    without = [bars.patches for bars in figure.axes[0].containers]
+    for gpu, after in zip(without[1], without[0][1:], strict=False):  # they take turns
+        assert gpu.get_x() + gpu.get_width() == after.get_x()

@@ -1,15 +1,37 @@
 """What notebook 02 says of the article's way to load photographs, tried on the real loader."""
 
 import shutil
+import unicodedata
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
+import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
+from keras import layers
 from PIL import Image
 
+from resnext_course.publishing.notebook_runner import find
 from resnext_helpers import data, photo_folder
+from resnext_helpers import photos as photo_files
+
+(NOTEBOOK,) = find(["02"])
+CELLS = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, 4).cells}
+IMPORTS = {
+    **{"Path": Path, "keras": keras, "layers": layers, "np": np, "pd": pd, "tf": tf},
+    **{"Image": Image, "photos": photo_files},
+}
+
+
+def run_cells(*names, **known):
+    """Runs the notebook's cells with these names defined, and returns what is defined then."""
+    known = IMPORTS | known
+    for name in names:
+        exec(CELLS[name], known)
+    return known
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +109,87 @@ def test_the_articles_loader_stops_at_a_bad_file(folder, tmp_path):
     with pytest.raises(tf.errors.InvalidArgumentError):
         list(loader)
     assert len(photo_folder.check(tmp_path, progress=False).photos) == 60
+
+
+def test_keras_own_arguments_repair_it(folder):
+    known = {
+        "report": photo_folder.check(folder, progress=False),
+        "config": SimpleNamespace(image_size=8),
+        "keras_folder": folder,
+        "company": lambda batches: set(epoch(batches)),
+        "vary": lambda images, training: images,
+        "scale": lambda images: images,
+    }
+    made = run_cells("repaired", "with-map", **known)
+    assert not known["company"](made["repaired"]) & known["company"](made["repaired"])
+    found = [grey for batch in epoch(made["train"]) for grey in batch]
+    files = [Image.open(file).getpixel((0, 0))[0] for file in made["single_train"].file_paths]
+    assert sorted(found) == sorted(files)
+
+
+def test_the_notebooks_split_is_the_helpers(folder):
+    report = photo_folder.check(folder, progress=False)
+    config = SimpleNamespace(seed=123, validation_fraction=0.2)
+    loader = SimpleNamespace(file_paths=[str(report.photos[0].path)])
+    known = {"report": report, "config": config, "article_validation": loader}
+    made = run_cells("split", "article-split", **known)
+    assert set(made["validation"]) == set(data.split(report, 0.2, 123).validation)
+
+
+def test_the_notebooks_scaling_is_the_helpers():
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 4, 4, 3)).astype(np.float32)
+    made = run_cells("scale", article_train=SimpleNamespace(take=lambda _: [(pixels, 0)]))
+    # float32 numbers up to 2.6, from a few roundings of 1e-7 each
+    np.testing.assert_allclose(made["scaled"], data.scale(pixels), atol=1e-5)
+
+
+def test_nearly_all_old_photographs_keep_their_part(folder):
+    """Where new ones come, only those near the cut change sides."""
+    report = photo_folder.check(folder, progress=False)
+    old = [photo for i, photo in enumerate(report.photos) if i % 4]
+    was = data.split(SimpleNamespace(photos=old, class_names=report.class_names), 0.2, 123)
+    now = data.split(report, 0.2, 123)
+    assert len(set(was.validation) ^ (set(now.validation) & set(old))) <= 0.1 * len(old)
+
+
+def as_webp(picture, folder, number):
+    picture.save(folder / f"{number}.webp")
+
+
+def as_jpeg(picture, folder, number):
+    picture.save(folder / f"{number}.jpg")
+
+
+def in_nfd(picture, folder, number):
+    picture.save(folder / unicodedata.normalize("NFD", f"été{number}.png"))
+
+
+@pytest.mark.parametrize(
+    ("classes", "save", "beside", "copied"),
+    [
+        (["gull", "owl"], as_jpeg, None, False),
+        (["gull", "owl"], as_webp, None, True),
+        (["gull", "owl"], in_nfd, None, False),
+        ([unicodedata.normalize("NFD", "mésange"), "owl"], as_jpeg, None, True),
+        (["gull", "owl"], as_jpeg, "gull/letter.jpg", True),
+        (["gull", "owl"], as_jpeg, "__MACOSX/._0.jpg", True),
+    ],
+)
+def test_keras_gets_a_folder_that_it_can_read(classes, save, beside, copied, tmp_path):
+    for label, name in enumerate(classes):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            grey = 50 * (2 * number + label)
+            save(Image.new("RGB", (8, 8), (grey, grey, grey)), tmp_path / name, number)
+    if beside:
+        (tmp_path / beside).parent.mkdir(exist_ok=True)
+        (tmp_path / beside).write_text("Dear bird")
+    report = photo_folder.check(tmp_path, progress=False)
+    known = {"folder": tmp_path, "report": report}
+    made = run_cells(
+        "make-broken", "keras-reads", "keras-folder", good=[p.path for p in report.photos], **known
+    )
+    assert (made["keras_folder"] != tmp_path) == copied
+    made = run_cells("article-loader", **made)
+    assert made["class_names"] == report.class_names
+    assert [len(made[f"article_{part}"].file_paths) for part in ("train", "validation")] == [3, 1]

@@ -6,6 +6,7 @@ known numbers, and the drawn lines, bars and pictures are read back from the fig
 
 import itertools
 import re
+import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from resnext_course.figures import grad_cam
 from resnext_course.publishing.notebook_runner import NAMES
@@ -72,34 +74,26 @@ def test_bits(draw):
 
 
 def test_grid(draw):
-    pictures = {f"{i}.jpg": RNG.integers(0, 256, (224, 224, 3), dtype=np.uint8) for i in range(10)}
-    report = SimpleNamespace(
-        class_names=["owl", "gull"],
-        photos=[SimpleNamespace(path=path, label=i % 2) for i, path in enumerate(pictures)],
-    )
-    photos = SimpleNamespace(read=lambda path, size: pictures[path])
-    chosen = report.photos[1:9]
-    figure, alt = draw("02", "grid", report=report, photos=photos, chosen=chosen)
+    pictures = RNG.integers(0, 256, (8, 4, 4, 3)).astype(np.float32)
+    labels = np.arange(8) % 2
+    batch = tf.constant(pictures), tf.constant(labels)
+    loader = SimpleNamespace(take=lambda count: [batch] * count)
+    names = ["Owl", "A gull with a rather long name"]
+    known = {"textwrap": textwrap, "article_train": loader, "class_names": names}
+    figure, alt = draw("02", "grid", **known)
     assert len(figure.axes) == 8
-    for axis in figure.axes:
-        shown = axis.images[0].get_array()
-        (i,) = [i for i, one in enumerate(pictures.values()) if np.array_equal(one, shown)]
-        assert axis.get_title() == report.class_names[i % 2]
-    assert alt.count("owl") + alt.count("gull") == 8
+    for axis, picture, label in zip(figure.axes, pictures, labels, strict=True):
+        np.testing.assert_array_equal(axis.images[0].get_array(), picture)
+        assert axis.get_title().replace("\n", " ") == names[label]
+    assert alt.count("Owl") == alt.count("A gull") == 4
 
 
-def test_histograms(draw):
-    pixels = RNG.integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
-    scaled = (pixels / 255 - 0.45) / 0.25
-    figure, alt = draw("02", "histograms", pixels=pixels, scaled=scaled)
-    for axis, values in zip(figure.axes, (pixels, scaled), strict=True):
-        bars = axis.patches
-        assert sum(bar.get_height() for bar in bars) == pytest.approx(100)
-        assert bars[0].get_x() == pytest.approx(values.min())
-        assert bars[-1].get_x() + bars[-1].get_width() == pytest.approx(values.max())
-        assert axis.lines[0].get_xdata()[0] == pytest.approx(values.mean())
-        assert f"mean {values.mean():.1f}, spread {values.std():.1f}" in axis.get_title()
-    assert f"spread {scaled.std():.1f}" in alt
+def test_grid_of_a_batch_of_three(draw):
+    batch = tf.zeros((3, 4, 4, 3)), tf.constant([0, 0, 0])
+    loader = SimpleNamespace(take=lambda count: [batch])
+    known = {"textwrap": textwrap, "article_train": loader, "class_names": ["Owl"]}
+    figure, _ = draw("02", "grid", **known)
+    assert [len(axis.images) for axis in figure.axes] == [1, 1, 1, 0, 0, 0, 0, 0]
 
 
 def test_weights_by_groups(draw):
@@ -272,11 +266,10 @@ def test_no_figure_of_a_cell_is_left_out():
     """Each cell that draws with Matplotlib itself has its test above; helpers have theirs."""
     tested = set(re.findall(r'draw\(\s*"0\d", "([\w-]+)"', Path(__file__).read_text("utf-8")))
     tested |= {"paper-cardinality", "without-shortcuts"}  # a parametrized test
-    text_in_a_picture = {"chinese-trap"}  # no data: what it shows is compared as a number
     drawing = {
         cell_id
         for name in NAMES
         for cell_id, cell in cells(name).items()
         if "subplots(" in cell.source
     }
-    assert drawing - text_in_a_picture <= tested
+    assert drawing <= tested
