@@ -36,11 +36,8 @@ _finished = weakref.WeakKeyDictionary()  # optimizer: the training that it came 
 
 @keras.saving.register_keras_serializable(package="resnext_helpers")
 class Adam(keras.optimizers.Adam):
-    """Keras' Adam with the same numbers, and a first step that takes a fraction of the time.
-
-    Keras spells Adam out in 13 small operations for each variable, and TensorFlow needs seconds to
-    build a graph of them. Here it is TensorFlow's own single operation.
-    """
+    """Keras' Adam with the same numbers, and a first step that takes a fraction of the time: one
+    operation for each variable, and not 13, of which TensorFlow builds a graph in seconds."""
 
     def update_step(self, gradient, variable, learning_rate):
         if keras.backend.backend() != "tensorflow" or self.amsgrad:
@@ -62,12 +59,8 @@ class Adam(keras.optimizers.Adam):
 
 
 def compile_model(model, learning_rate):
-    """Choose what training minimises and how (cross-entropy, Adam), ready for a quick first step.
-
-    Args:
-        model: a network that gives logits.
-        learning_rate: a number, or a ``keras.optimizers.schedules`` schedule.
-    """
+    """Compile a network that gives logits, ready for a quick first step; a number as learning rate,
+    or a schedule of Keras."""
     model.compile(
         optimizer=Adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -78,11 +71,8 @@ def compile_model(model, learning_rate):
 
 
 def make_variables(model):
-    """Give the optimizer and the metrics of a compiled model their variables.
-
-    Born inside the first step, they would make TensorFlow build its graph twice, which takes
-    seconds.
-    """
+    """Give the optimizer and the metrics of a compiled model their variables. Born inside the first
+    step, they would make TensorFlow build its graph twice, which takes seconds."""
     with model.distribute_strategy.scope():  # a copy on each device that the model is on
         if not model.optimizer.built:  # a LossScaleOptimizer would make some of them again
             model.optimizer.build(model.trainable_variables)
@@ -324,7 +314,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         seconds = sum(row["seconds"] for row in self.run.rows)  # those before a stop, too
-        self._show(f"{len(self.run.rows)} epochs, {seconds:.0f} s")
+        self._show(f"{len(self.run.rows)} epochs, trained in {seconds:.0f} s")
 
     def stopped(self):
         """Say that the training was stopped by hand."""

@@ -442,7 +442,7 @@ def test_the_figure_says_that_it_was_stopped_and_goes_on_with_its_curves(
     assert before[2] == "Stopped after 1 of 3 epochs."
     assert after[1].startswith("Epoch 3 of 3, about")
     # The seconds are those of all its epochs, not of the last part alone.
-    assert after[2] == f"3 epochs, {sum(row['seconds'] for row in rows):.0f} s."
+    assert after[2] == f"3 epochs, trained in {sum(row['seconds'] for row in rows):.0f} s."
 
 
 class StopAtTheEnd(keras.callbacks.Callback):
