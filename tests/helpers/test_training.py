@@ -5,6 +5,7 @@ import errno
 import functools
 import json
 import shutil
+import time
 from pathlib import Path
 
 import filelock
@@ -431,8 +432,13 @@ def titles(pictures):
 def test_the_figure_says_that_it_was_stopped_and_goes_on_with_its_curves(
     folder, alone, tmp_path, shown
 ):
-    train(folder, tmp_path / "run", Stop(1), progress=training.LiveFigure)
+    class Slow(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            time.sleep(1)
+
+    train(folder, tmp_path / "run", Slow(), Stop(1), progress=training.LiveFigure)
     rows, _ = train(folder, tmp_path / "run", progress=training.LiveFigure)
+    assert rows[0]["seconds"] >= 1
     counts = [[len(picture.data["loss"]) for picture in pictures] for pictures in shown]
     assert counts == [[0, 1, 1], [1, 2, 3]]
     assert shown[-1][-1].data["val_accuracy"] == [row["val_accuracy"] for row in rows]
@@ -522,6 +528,7 @@ def test_a_stop_before_it_trains_lets_others_train_there(folder, tmp_path, monke
         raise KeyboardInterrupt
 
     monkeypatch.setattr(training.RunFolder, "_resume", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stopped:
         train(folder, tmp_path / "run")
     filelock.FileLock(tmp_path / ".run.lock", timeout=0).acquire()
+    assert stopped.value  # which keeps the run folder, as a notebook's last error does
