@@ -27,7 +27,7 @@ def run(options):
     given = {name: value for name, value in vars(options).items() if name in names}
     config = replace(settings.load(options.profile), **given)
     run_dir = config.runs_dir / options.run
-    if Path(options.run).name != options.run:
+    if Path(options.run).name != options.run or options.run == "..":
         raise CourseError(f"--run is {options.run!r}: give the name of a folder, without a path.")
     print(devices.use_gpu(every=True))
     devices.use_mixed_precision()

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import time
+import weakref
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -30,15 +31,13 @@ from resnext_helpers.settings import CourseError, CourseSettings, display_path
 CHECKPOINT = "checkpoint.npz"  # there while a training is unfinished: all that it needs to go on
 HISTORY = "history.csv"  # a line an epoch: its number, Keras' losses and accuracies, and seconds
 BEST = "model.keras"
+_finished = weakref.WeakKeyDictionary()  # optimizer: the training that it came through, its rows
 
 
 @keras.saving.register_keras_serializable(package="resnext_helpers")
 class Adam(keras.optimizers.Adam):
-    """Keras' Adam with the same numbers, and a first step that takes a fraction of the time.
-
-    Keras spells Adam out in 13 small operations for each variable, and TensorFlow needs seconds to
-    build a graph of them. Here it is TensorFlow's own single operation.
-    """
+    """Keras' Adam with the same numbers, and a first step that takes a fraction of the time: one
+    operation for each variable, and not 13, of which TensorFlow builds a graph in seconds."""
 
     def update_step(self, gradient, variable, learning_rate):
         if keras.backend.backend() != "tensorflow" or self.amsgrad:
@@ -60,12 +59,8 @@ class Adam(keras.optimizers.Adam):
 
 
 def compile_model(model, learning_rate):
-    """Choose what training minimises and how (cross-entropy, Adam), ready for a quick first step.
-
-    Args:
-        model: a network that gives logits.
-        learning_rate: a number, or a ``keras.optimizers.schedules`` schedule.
-    """
+    """Compile a network that gives logits, ready for a quick first step; a number as learning rate,
+    or a schedule of Keras."""
     model.compile(
         optimizer=Adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -76,11 +71,8 @@ def compile_model(model, learning_rate):
 
 
 def make_variables(model):
-    """Give the optimizer and the metrics of a compiled model their variables.
-
-    Born inside the first step, they would make TensorFlow build its graph twice, which takes
-    seconds.
-    """
+    """Give the optimizer and the metrics of a compiled model their variables. Born inside the first
+    step, they would make TensorFlow build its graph twice, which takes seconds."""
     with model.distribute_strategy.scope():  # a copy on each device that the model is on
         if not model.optimizer.built:  # a LossScaleOptimizer would make some of them again
             model.optimizer.build(model.trainable_variables)
@@ -117,10 +109,11 @@ def best(rows):
 class RunFolder(keras.callbacks.Callback):
     """Keeps a training in a folder, so that a stop, a crash or a power cut costs one epoch at most.
 
-    Give it to ``model.fit`` as the first callback, with ``initial_epoch=run.epoch``. A training of
-    the same network, settings and photographs that was cut off goes on after its last full epoch,
-    with Adam's state and each epoch's order of photographs. At the end, the model has its best
-    weights. Each file is always an old one or a new one, never half of one.
+    ``with RunFolder(...) as run:`` fit the model, with ``run`` as the first callback and
+    ``initial_epoch=run.epoch``; Ctrl-C or ■ then ends it in one line. A training of the same
+    network, settings and photographs that was cut off goes on after its last full epoch, with
+    Adam's state and each epoch's order of photographs; one that is over stays as it is. At the
+    end, the model has its best weights. Each file is an old one or a new one, never half of one.
 
     Args:
         folder: for ``model.keras`` (best), ``history.csv``, ``classes.json``, ``settings.json``
@@ -135,13 +128,15 @@ class RunFolder(keras.callbacks.Callback):
 
     Raises:
         CourseError: another process trains in the folder; or the folder holds a training that may
-            not be replaced, or can't be written to; or the network has been trained before.
+            not be replaced, or can't be written to; or the network has been trained before. When
+            training: the loss is no number any more, or a class has no readable photograph left.
     """
 
     def __init__(self, folder: Path, model, photos, config: CourseSettings, replace=True):
         super().__init__()
         make_variables(model)
         self.folder, self.photos, self.rows = folder, photos, []
+        self.progress = None
         names = photos.class_names
         # Without the optimizer, and on the same weights: a third of the size to save.
         self._bare_model = keras.Model(model.inputs, model.outputs, name=model.name)
@@ -179,9 +174,24 @@ class RunFolder(keras.callbacks.Callback):
                 ) from error
         try:
             self._resume(replace)
-        except CourseError:  # who was refused must not keep others out
+        except BaseException:  # who was refused or stopped must not keep others out
             self.close()
             raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.close()
+        if isinstance(error, KeyboardInterrupt):
+            print(f"Stopped by you; full epochs kept: {self.epoch}.")
+            if self.progress:
+                self.progress.stopped()
+            return True
+        # The input pipeline says it in one sentence; TensorFlow hides that in many lines.
+        if kind and (said := re.search("CourseError: (.+)", str(error))):
+            raise CourseError(said[1]) from error
+        return False
 
     @property
     def epoch(self):
@@ -219,7 +229,11 @@ class RunFolder(keras.callbacks.Callback):
                 f"{where} holds a finished training: choose another name, or delete the folder."
             )
         steps = int(self.model.optimizer.iterations)
-        if steps and not self.rows:
+        training, rows = _finished.get(self.model.optimizer, (None, ()))
+        if training == (self.folder, self._training) and f"{len(rows)}" == training[1]["epochs"]:
+            self.rows += rows
+            print("This training is over. To train anew, build and compile the model again.")
+        elif steps and not self.rows:
             raise CourseError(
                 f"This network was trained for {steps} steps already: run the cell that builds and "
                 f"compiles it again to train anew."
@@ -232,6 +246,11 @@ class RunFolder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.perf_counter() - self._started
         numbers = {name: float(value) for name, value in logs.items()}
+        if not np.isfinite(numbers["loss"]):
+            raise CourseError(
+                f"The loss is {numbers['loss']} in epoch {epoch + 1}, so the training was stopped: "
+                f"build the model again, and try a smaller learning rate."
+            )
         rows = [*self.rows, {"epoch": epoch + 1, **numbers, "seconds": seconds}]
         about = np.array(json.dumps({"rows": rows, "training": self._training}))
         arrays = map(keras.ops.convert_to_numpy, self._variables())
@@ -261,9 +280,11 @@ class RunFolder(keras.callbacks.Callback):
         self.rows[:] = rows
 
     def on_train_end(self, logs=None):
-        with _explained(self.folder):
-            (self.folder / CHECKPOINT).unlink(missing_ok=True)
-        self._bare_model.load_weights(self.folder / BEST)
+        if self.model.optimizer not in _finished:
+            with _explained(self.folder):
+                (self.folder / CHECKPOINT).unlink(missing_ok=True)
+            self._bare_model.load_weights(self.folder / BEST)
+            _finished[self.model.optimizer] = (self.folder, self._training), self.rows
         self.close()
 
 
@@ -274,29 +295,37 @@ class Progress(keras.callbacks.Callback):
 
     def __init__(self, run: RunFolder):
         super().__init__()
-        self.run = run
+        self.run, run.progress = run, self
 
     def on_train_begin(self, logs=None):
         self.started, self.first_step, self.before = time.perf_counter(), None, self.run.epoch
-        self._show("TensorFlow prepares the first step; this takes some seconds.")
+        if self.run.epoch < self.params["epochs"]:
+            self._show("TensorFlow prepares the first step; this takes some seconds.")
 
     def on_train_batch_end(self, batch, logs=None):
         if self.first_step is None:
             self.first_step = time.perf_counter() - self.started
         elif time.perf_counter() - self.shown > self.SECONDS:
-            self._show(self._left((batch + 1) / self.params["steps"]))
+            self._show_left((batch + 1) / self.params["steps"])
 
     def on_epoch_end(self, epoch, logs=None):
-        self._show(self._left(0))
+        if epoch + 1 < self.params["epochs"]:
+            self._show_left(0)
 
-    def _left(self, share):
+    def on_train_end(self, logs=None):
+        seconds = sum(row["seconds"] for row in self.run.rows)  # those before a stop, too
+        self._show(f"{len(self.run.rows)} epochs, trained in {seconds:.0f} s")
+
+    def stopped(self):
+        """Say that the training was stopped by hand."""
+        self._show(f"Stopped after {len(self.run.rows)} of {self.params['epochs']} epochs")
+
+    def _show_left(self, share):
         """How far it is, with this share of an epoch; without the first step's preparation."""
         elapsed, epochs = time.perf_counter() - self.started, self.params["epochs"]
         done = self.run.epoch + share
-        if done >= epochs or self.model.stop_training:
-            return f"{self.run.epoch} epochs, {elapsed:.0f} s"
         left = (elapsed - self.first_step) / (done - self.before) * (epochs - done)
-        return f"Epoch {self.run.epoch + 1} of {epochs}, about {left:.0f} s left"
+        self._show(f"Epoch {self.run.epoch + 1} of {epochs}, about {left:.0f} s left")
 
     def _show(self, title):
         self.shown = time.perf_counter()
@@ -320,15 +349,13 @@ def train(model, photos, config, folder: Path, progress=LiveFigure, replace=True
     """Train a compiled model: ``model.fit`` with a ``RunFolder``, and TensorBoard's log in it.
 
     Arguments and errors as in ``RunFolder``; ``progress`` is the class of the callback that shows
-    how it goes. A ``CourseError`` also says that no photograph of a class can be read any more.
-    It returns ``RunFolder.rows``; after Ctrl-C or ■, of the epochs that ended.
+    how it goes. It returns ``RunFolder.rows``; after Ctrl-C or ■, of the epochs that ended.
     """
-    run = RunFolder(folder, model, photos, config, replace)
-    log = folder / "tensorboard" / time.strftime("%Y-%m-%d-%H-%M-%S")
-    callbacks = [run, progress(run), keras.callbacks.TensorBoard(log, write_graph=False)]
-    if config.patience:
-        callbacks.append(keras.callbacks.EarlyStopping("val_accuracy", patience=config.patience))
-    try:
+    with RunFolder(folder, model, photos, config, replace) as run:
+        log = folder / "tensorboard" / time.strftime("%Y-%m-%d-%H-%M-%S")
+        others = [progress(run), keras.callbacks.TensorBoard(log, write_graph=False)]
+        if config.patience:
+            others.append(keras.callbacks.EarlyStopping("val_accuracy", patience=config.patience))
         model.fit(
             photos.train,
             validation_data=photos.validation,
@@ -336,17 +363,8 @@ def train(model, photos, config, folder: Path, progress=LiveFigure, replace=True
             epochs=config.epochs,
             shuffle=False,  # the dataset does it
             verbose=0,
-            callbacks=callbacks,
+            callbacks=[run, *others],
         )
-    except KeyboardInterrupt:
-        print(f"Stopped by you; full epochs kept: {run.epoch}.")
-    except tf.errors.OpError as error:
-        # The input pipeline says it in one sentence; TensorFlow hides that in many lines.
-        if said := re.search(r"CourseError: (.+)", error.message):
-            raise CourseError(said[1]) from error
-        raise
-    finally:
-        run.close()
     return run.rows
 
 

@@ -18,7 +18,7 @@ def check_depth(answer):
     sums = f"1 + 3 × {sum(blocks)} + 1 = {layers} layers with weights"
     yield {
         "Write the four numbers of blocks as a list, such as [1, 2, 3, 4].": len(blocks) != 4,
-        "These are the loops of the article; each stack has one block more, before its "
+        "These are the loops of the article; each stage has one block more, before its "
         "loop.": blocks == [2, 3, 5, 2],
         f"{sums}, and it should be 50.": layers != 50,
         "The sum is right, but the paper's Table 1 shares the blocks differently.": not is_paper,
@@ -34,15 +34,15 @@ def check_resnet(answer):
         f"It has {classes} classes; 1000 were asked for.": classes != 1000,
         f"Its pictures have the shape {pictures}, not (224, 224, 3).": pictures != (224, 224, 3),
         f"It has {parameters:,} parameters; ResNet-50 has {wanted:,}. How many groups has an "
-        f"ordinary convolution, and how wide is its first stack?": parameters != wanted,
+        f"ordinary convolution, and how wide is its stage 1?": parameters != wanted,
     }
 
 
-STACKS = {  # arguments of ``stack_macs``; in the first, every slip below has a result of its own
-    "a stack of 5 blocks": (5, 96, 160, 64, 8, 28, 2),
-    "ResNeXt-50's stack 2": (4, 256, 512, 256, 32, 56, 2),
-    "ResNeXt-50's stack 1": (3, 64, 256, 128, 32, 56, 1),
-    "ResNet-50's stack 4": (3, 1024, 2048, 512, 1, 14, 2),
+STAGES = {  # arguments of ``stack_macs``; in the first, every slip below has a result of its own
+    "a stage of 5 blocks": (5, 96, 160, 64, 8, 28, 2),
+    "ResNeXt-50's stage 2": (4, 256, 512, 256, 32, 56, 2),
+    "ResNeXt-50's stage 1": (3, 64, 256, 128, 32, 56, 1),
+    "ResNet-50's stage 4": (3, 1024, 2048, 512, 1, 14, 2),
 }
 
 
@@ -61,10 +61,10 @@ def stack_macs(number_of_blocks, in_channels, channels, width, groups, size, str
 
 
 def check_cost(answer):
-    for name, stack in STACKS.items():
-        said = f"stack_macs{stack}"
-        value, right = number(call(answer, *stack, said=said), said), stack_macs(*stack)
-        slip = slips(*stack).get(value, "Add up the convolutions one by one.")
+    for name, stage in STAGES.items():
+        said = f"stack_macs{stage}"
+        value, right = number(call(answer, *stage, said=said), said), stack_macs(*stage)
+        slip = slips(*stage).get(value, "Add up the convolutions one by one.")
         yield {f"For {name} it gives {value:,}, and {right:,} is right. {slip}": value != right}
 
 

@@ -70,7 +70,7 @@ def linearized(model):
     def without_maximum(layer):
         is_pooling = isinstance(layer, keras.layers.MaxPooling2D)
         kind = keras.layers.AveragePooling2D if is_pooling else type(layer)
-        return kind.from_config(layer.get_config())
+        return kind.from_config({**layer.get_config(), "dtype": "float32"})  # 16 bits would be 0
 
     copy = keras.models.clone_model(model, clone_function=without_maximum)
     for layer in copy.layers:

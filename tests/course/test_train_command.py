@@ -58,7 +58,11 @@ def test_it_trains_is_stopped_with_ctrl_c_and_goes_on(command, tmp_path, capsys,
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [(["--run", "../mine"], "give the name of a folder"), (["--data", "nowhere"], "nowhere")],
+    [
+        (["--run", "../mine"], "give the name of a folder"),
+        (["--run", ".."], "give the name of a folder"),
+        (["--data", "nowhere"], "nowhere"),
+    ],
 )
 def test_what_cannot_be_trained_is_said_in_one_sentence(command, options, said, capsys):
     assert command(*options) == 2

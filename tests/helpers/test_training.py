@@ -5,6 +5,7 @@ import errno
 import functools
 import json
 import shutil
+import time
 from pathlib import Path
 
 import filelock
@@ -407,26 +408,127 @@ def test_a_class_that_went_away_is_said_in_one_sentence(folder, tmp_path):
         train(moved, tmp_path / "run", progress=TakeAway)
 
 
-def test_the_figure_goes_on_with_the_curves_of_a_resumed_training(
-    folder, alone, tmp_path, monkeypatch
-):
-    shown = []
+@pytest.fixture
+def shown(monkeypatch):
+    """The pictures that live figures show, in their order; each cell's figure is a new list."""
+    pictures = []
 
     class Handle:
         def update(self, picture):
-            shown.append(picture)
+            pictures[-1].append(picture)
 
     def display(picture, display_id):
-        shown.append(picture)
+        pictures.append([picture])
         return Handle()
 
     monkeypatch.setattr(training, "display", display)
-    train(folder, tmp_path / "run", Stop(1), progress=training.LiveFigure)
+    return pictures
+
+
+def titles(pictures):
+    return [picture.alt.partition(" Loss and accuracy")[0] for picture in pictures]
+
+
+def test_the_figure_says_that_it_was_stopped_and_goes_on_with_its_curves(
+    folder, alone, tmp_path, shown
+):
+    class Slow(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            time.sleep(1)
+
+    train(folder, tmp_path / "run", Slow(), Stop(1), progress=training.LiveFigure)
     rows, _ = train(folder, tmp_path / "run", progress=training.LiveFigure)
-    assert [len(picture.data["loss"]) for picture in shown] == [0, 1, 1, 2, 3]
-    assert shown[-1].data["val_accuracy"] == [row["val_accuracy"] for row in rows]
-    titles = [picture.alt for picture in shown]
-    assert "prepares the first step" in titles[0]
-    assert "Epoch 2 of 3, about" in titles[1]
-    assert "Epoch 3 of 3" in titles[3]
-    assert "3 epochs" in titles[4]
+    assert rows[0]["seconds"] >= 1
+    counts = [[len(picture.data["loss"]) for picture in pictures] for pictures in shown]
+    assert counts == [[0, 1, 1], [1, 2, 3]]
+    assert shown[-1][-1].data["val_accuracy"] == [row["val_accuracy"] for row in rows]
+    before, after = map(titles, shown)
+    assert "prepares the first step" in before[0] and "prepares the first step" in after[0]
+    assert before[1].startswith("Epoch 2 of 3, about")
+    assert before[2] == "Stopped after 1 of 3 epochs."
+    assert after[1].startswith("Epoch 3 of 3, about")
+    # The seconds are those of all its epochs, not of the last part alone.
+    assert after[2] == f"3 epochs, trained in {sum(row['seconds'] for row in rows):.0f} s."
+
+
+class StopAtTheEnd(keras.callbacks.Callback):
+    """■ after the last epoch's last batch: while it validates, or when all is saved."""
+
+    def __init__(self, saved):
+        super().__init__()
+        self.saved = saved
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.is_last = epoch == 2
+
+    def on_test_begin(self, logs=None):
+        if self.is_last and not self.saved:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.is_last:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("saved", "epochs"), [(False, 2), (True, 3)])
+def test_a_stop_after_the_last_batch_counts_right(
+    folder, alone, tmp_path, shown, monkeypatch, capsys, saved, epochs
+):
+    monkeypatch.setattr(training.LiveFigure, "SECONDS", 0)  # it says so after each batch
+    train(folder, tmp_path / "run", StopAtTheEnd(saved), progress=training.LiveFigure)
+    assert f"Stopped by you; full epochs kept: {epochs}." in capsys.readouterr().out
+    rows, _ = train(folder, tmp_path / "run", progress=training.LiveFigure)
+    assert_same_run(tmp_path / "run", rows, alone)
+    assert not (tmp_path / "run" / training.CHECKPOINT).exists()
+    before, after = map(titles, shown)
+    assert before[-1] == f"Stopped after {epochs} of 3 epochs."
+    assert after[-1].startswith("3 epochs, ")
+    assert not any("4 of 3" in title or "about -" in title for title in before + after)
+    if saved:
+        assert len(after) == 1  # nothing is left to prepare
+
+
+def test_what_is_over_stays_as_it_is_and_keeps_its_curves(folder, tmp_path, shown, capsys):
+    rows, model = train(folder, tmp_path / "run", progress=training.LiveFigure)
+    before, weights = contents(tmp_path / "run"), model.get_weights()
+    logs = [path for path in before if "tensorboard" in path.parts]
+    capsys.readouterr()
+    again, _ = train(folder, tmp_path / "run", progress=training.LiveFigure, model=model)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1 and "This training is over" in said[0]
+    assert again == rows
+    (picture,) = shown[1]
+    assert picture.data == shown[0][-1].data
+    assert titles([picture]) == titles(shown[0][-1:])
+    after = contents(tmp_path / "run")
+    assert {path for path in after if path not in before} <= set(
+        (tmp_path / "run").rglob("events*")
+    )
+    assert all(after[path] == content for path, content in before.items() if path not in logs)
+    for one, other in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    longer = dataclasses.replace(CONFIG, epochs=4)  # by then the learning rate is 0
+    with pytest.raises(CourseError, match="trained for"):
+        train(folder, tmp_path / "run", model=model, config=longer)
+    training.compile_model(model, 1e-2)  # anew, from the weights that it has
+    rows, _ = train(folder, tmp_path / "run", model=model)
+    assert len(rows) == 3 and rows != again
+
+
+def test_a_loss_that_is_no_number_ends_it_and_replaces_nothing(folder, alone, tmp_path):
+    run_dir = shutil.copytree(alone[0], tmp_path / "run")
+    before = contents(run_dir)
+    with pytest.raises(CourseError, match=r"The loss is nan in epoch 1.*smaller learning rate"):
+        train(folder, run_dir, rate=float("nan"))
+    assert contents(run_dir).items() >= before.items()
+
+
+def test_a_stop_before_it_trains_lets_others_train_there(folder, tmp_path, monkeypatch):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.RunFolder, "_resume", stop)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        train(folder, tmp_path / "run")
+    filelock.FileLock(tmp_path / ".run.lock", timeout=0).acquire()
+    assert stopped.value  # which keeps the run folder, as a notebook's last error does

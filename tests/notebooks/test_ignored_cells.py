@@ -105,7 +105,7 @@ def test_the_best_epoch(names):
     ]
     names |= {
         "training": training,
-        "history": rows,
+        "run": SimpleNamespace(rows=rows),
         "config": SimpleNamespace(epochs=3),
         "birds": SimpleNamespace(class_names=["owl", "gull"]),
     }

@@ -23,6 +23,9 @@ from resnext_course.publishing.notebook_runner import NAMES
 from resnext_helpers import counting, plots, training
 from resnext_helpers.settings import PROJECT
 
+# isort: split
+import keras
+
 mpl.use("agg")
 RNG = np.random.default_rng(0)
 
@@ -168,32 +171,29 @@ def test_the_middle_of_what_each_way_reads(draw):
 
 
 def test_shares_of_the_stages(draw):
-    by_part = {
-        "stem": (1, 20),
-        "stack 1": (2, 100),
-        "stack 2": (3, 200),
-        "stack 3": (20, 480),
-        "stack 4": (70, 200),
-        "dense": (4, 0),
-    }
-    figure, _ = draw("05", "plot-by-stage", by_part=by_part, parameters=100, macs=1000)
-    for axis, column, total in zip(figure.axes, (0, 1), (100, 1000), strict=True):
-        shares = [numbers[column] / total for numbers in by_part.values()]
+    columns = {"parameters": [1, 2, 3, 20, 70, 4], "macs": [20, 100, 200, 480, 200, 0]}
+    parts = ["stem", "stage 1", "stage 2", "stage 3", "stage 4", "dense"]
+    figure, _ = draw("05", "plot-by-stage", by_part=pd.DataFrame(columns, parts))
+    for axis, numbers in zip(figure.axes, columns.values(), strict=True):
+        shares = [100 * number / sum(numbers) for number in numbers]
         assert widths(axis.containers[0]) == pytest.approx(shares)
-        assert texts(axis) == [f"{share:.0%}" for share in shares]
+        assert texts(axis) == [f"{share:.0f}%" for share in shares]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == parts
 
 
 def test_learning_rate(draw):
     names = {
         "birds": SimpleNamespace(train=[None] * 5),
         "config": SimpleNamespace(epochs=8, learning_rate=0.01),
-        "training": training,
+        "keras": keras,
     }
-    figure, _ = draw("05", "learning-rate-schedule", **names)
+    exec(cells("05_train_resnext50")["learning-rate-schedule"].source, names)
+    figure, _ = draw("05", "plot-schedule", **names)
     (line,) = figure.axes[0].lines
-    schedule = training.warm_up_and_cosine(0.01, 40)
+    schedule = training.warm_up_and_cosine(0.01, 40)  # the command's, which the notebook writes out
     assert list(line.get_ydata()) == pytest.approx([float(schedule(i)) for i in range(41)])
     assert (line.get_xdata()[0], line.get_xdata()[-1]) == (0, 8)
+    assert max(line.get_ydata()) == line.get_ydata()[4]
 
 
 def test_curves(draw):
