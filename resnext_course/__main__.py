@@ -45,7 +45,7 @@ def lab(options: argparse.Namespace) -> None:
 
     from resnext_course.publishing import copies, notebook_runner
 
-    copies.give(notebook_runner.find())
+    copies.give(notebook_runner.find(), copies.FOLDER)
     first = copies.FOLDER.relative_to(PROJECT) / f"{notebook_runner.NAMES[0]}.ipynb"
     own = {
         "--ip": "127.0.0.1",
@@ -61,7 +61,7 @@ def copy(options: argparse.Namespace) -> None:
     from resnext_course.publishing import copies, notebook_runner
 
     for notebook in notebook_runner.find(options.names):
-        print(display_path(copies.fresh(notebook)))
+        print(display_path(copies.fresh(notebook, copies.FOLDER)))
 
 
 def slides(options: argparse.Namespace) -> None:

@@ -136,13 +136,9 @@ def photo_grid(images, titles, alt, columns=4):
 
 
 def bars(values, alt, *, ylabel, title="", horizontal=False):
-    """One bar a name, each with its value written on it.
+    """One bar a name, each with its value written on it; ``ylabel`` is the quantity and its unit.
 
-    Args:
-        values: numbers by name.
-        alt: what the bars show.
-        ylabel: the quantity and its unit.
-        horizontal: bars to the right, as where the names would not fit beside each other.
+    Where the names would not fit beside each other, the bars are ``horizontal`` anyway.
     """
     horizontal = horizontal or len("".join(map(str, values))) > 70
     figure, axis = plt.subplots(figsize=(9, 1.4 + 0.5 * len(values)) if horizontal else None)

@@ -10,7 +10,7 @@ from resnext_helpers.settings import PROJECT
 FOLDER = PROJECT / "my_notebooks"  # as deep as notebooks/, so that links lead where they led
 
 
-def give(notebooks: list[Path], folder: Path = FOLDER) -> None:
+def give(notebooks: list[Path], folder: Path) -> None:
     """Puts a copy of each notebook that ``folder`` lacks there; what is there is never touched."""
     folder.mkdir(exist_ok=True)
     for notebook in notebooks:
@@ -18,7 +18,7 @@ def give(notebooks: list[Path], folder: Path = FOLDER) -> None:
             _write(notebook, folder / notebook.name)
 
 
-def fresh(notebook: Path, folder: Path = FOLDER) -> Path:
+def fresh(notebook: Path, folder: Path) -> Path:
     """Puts one more copy of a notebook beside those that are there; returns it."""
     folder.mkdir(exist_ok=True)
     endings = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))

@@ -37,9 +37,9 @@ METADATA = {
         "pygments_lexer": "ipython3",
         "version": "3.11.7",  # of one machine, for all
     },
-    # How jupyterlab-slideshow shows slides, through jupyterlab-fonts.
-    "@deathbeds/jupyterlab-fonts": json.loads((pages.TEMPLATES / "live.json").read_text("utf-8")),
 }
+# How jupyterlab-slideshow shows slides in JupyterLab.
+LIVE = {"@deathbeds/jupyterlab-fonts": json.loads((pages.TEMPLATES / "live.json").read_text())}
 
 
 def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
@@ -157,7 +157,7 @@ def _kinds(outputs):
 
 def _write(notebook, path):
     """Writes the notebook if its text is new, and says whether it was."""
-    notebook.metadata.update(METADATA)
+    notebook.metadata.update(METADATA | LIVE)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if widget := output.get("data", {}).get("application/vnd.jupyter.widget-view+json"):

@@ -24,6 +24,7 @@ FACTS = {
     "Keys": "→ next section, ↓ deeper, space everything in order, F full screen, O overview",
     "Speaker's window": "S: notes, minutes, the next slide",
     "On paper": "write ?print-pdf after .html in the address, then print",
+    "With the notes": "write ?print-pdf&showNotes=separate-page; each slide's notes follow it",
 }
 
 
