@@ -122,10 +122,8 @@ def photo_grid(images, titles, alt, columns=4):
     # A letter is about 0.1 inches wide, and a line of them 0.2 high.
     wrap = functools.partial(textwrap.fill, width=int(9 * width))
     shown = ["\n".join(map(wrap, title.split("\n"))) for title in titles]
-    size = (
-        columns * width,
-        rows * (width + 0.05 + 0.21 * max(title.count("\n") + 1 for title in shown)),
-    )
+    height = width + 0.26 + 0.21 * max(title.count("\n") for title in shown)
+    size = columns * width, rows * height
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
