@@ -17,13 +17,13 @@ run: setup ## unpack the sample, execute the six notebooks, write their pages to
 test: setup ## every test, the notebooks under strict nbval included
 	@$(VENV_PYTHON) -m pytest
 
-lab: setup ## JupyterLab, opened on the first notebook
+lab: setup ## JupyterLab on your own copies of the notebooks, without outputs, in my_notebooks
 	@$(VENV_PYTHON) -m resnext_course lab
 
 notebooks: setup ## execute the committed notebooks in place
 	@$(VENV_PYTHON) -m resnext_course notebooks
 
-slides: setup ## the committed notebooks as slide decks, in build/slides
+slides: setup ## the notebooks, as they are committed, as slide decks in build/slides
 	@$(VENV_PYTHON) -m resnext_course slides
 
 bench: ## time the network beside its peers, in an environment with PyTorch: an hour, 8 GB of disk

@@ -1,27 +1,23 @@
 """Starts one student's Jupyter server, as that student; JupyterHub calls it."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+from resnext_course.publishing import copies, notebook_runner
+
+COURSE = Path(__file__).resolve().parent.parent
+LINKED = ("README.md", "benchmarks", "images")  # where the notebooks' links lead
 
 
-def give_notebooks(folder: Path) -> None:
-    """Copies the course's notebooks that aren't in ``folder``; what is there is never touched.
-
-    So a student who renames a notebook gets a fresh one with the next start.
-    """
-    folder.mkdir(exist_ok=True)
-    for notebook in NOTEBOOKS.glob("*.ipynb"):
-        if not (folder / notebook.name).exists():
-            # Written beside and renamed: a full disk leaves no half of a notebook.
-            part = folder / f".{notebook.name}.part"
-            shutil.copyfile(notebook, part)
-            part.rename(folder / notebook.name)
+def prepare(home: Path) -> None:
+    """Gives a student what ``home`` lacks of the course; what is there is never touched."""
+    copies.give(notebook_runner.find(), home / "notebooks")
+    for name in LINKED:
+        if not os.path.lexists(home / name):
+            (home / name).symlink_to(COURSE / name)
 
 
 if __name__ == "__main__":
-    give_notebooks(Path.home() / "notebooks")
+    prepare(Path.home())
     os.execv(sys.executable, [sys.executable, "-m", "jupyterhub.singleuser", *sys.argv[1:]])

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from resnext_helpers import import_tensorflow_quietly
-from resnext_helpers.settings import PROFILES, PROJECT, CourseError
+from resnext_helpers.settings import PROFILES, PROJECT, CourseError, display_path
 
 TRAIN_SETTINGS = {  # of the profile, that `train` can change: with the least that can be trained
     "image_size": (32, "height and width of a photograph, in pixels"),
@@ -36,19 +36,39 @@ def notebooks(options: argparse.Namespace) -> None:
 
 
 def lab(options: argparse.Namespace) -> None:
-    """Open JupyterLab on the first notebook, for this computer only."""
+    """Open JupyterLab, for this computer only, on your own copies of the notebooks.
+
+    They have no outputs, lie in my_notebooks, and are never overwritten. Further arguments, such as
+    --no-browser or --port 9999, are JupyterLab's.
+    """
     from jupyterlab.labapp import main as jupyterlab
 
-    first = "/lab/tree/notebooks/01_gpu_setup.ipynb"
-    folder = f"--ServerApp.root_dir={PROJECT}"
-    jupyterlab(["--ip=127.0.0.1", folder, f"--LabApp.default_url={first}"])
+    from resnext_course.publishing import copies, notebook_runner
+
+    copies.give(notebook_runner.find(), copies.FOLDER)
+    first = copies.FOLDER.relative_to(PROJECT) / f"{notebook_runner.NAMES[0]}.ipynb"
+    own = {
+        "--ip": "127.0.0.1",
+        "--ServerApp.root_dir": PROJECT,
+        "--LabApp.default_url": f"/lab/tree/{first.as_posix()}",
+    }
+    given = {argument.partition("=")[0] for argument in options.further}
+    jupyterlab([f"{name}={own[name]}" for name in own if name not in given] + options.further)
+
+
+def copy(options: argparse.Namespace) -> None:
+    """Make a fresh copy of a notebook in my_notebooks, beside yours, and print its path."""
+    from resnext_course.publishing import copies, notebook_runner
+
+    for notebook in notebook_runner.find(options.names):
+        print(display_path(copies.fresh(notebook, copies.FOLDER)))
 
 
 def slides(options: argparse.Namespace) -> None:
-    """Write the committed notebooks as slide decks to build/slides."""
+    """Write the notebooks as slide decks to build/slides, as they are committed."""
     from resnext_course.publishing import notebook_runner, slides
 
-    slides.write(notebook_runner.find(options.names))
+    slides.write(notebook_runner.find(options.names), read=slides.committed)
 
 
 def train(options: argparse.Namespace) -> int:
@@ -82,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(function):
         name = function.__name__.replace("_", "-")
-        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        first, _, more = function.__doc__.partition("\n")
+        texts = {"help": first, "description": f"{first} {' '.join(more.split())}"}
+        command = commands.add_parser(name, allow_abbrev=False, **texts)
         command.set_defaults(function=function)
         return command
 
@@ -93,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--refresh", action="store_true", help=meaning)
     names = {"nargs": "*", "metavar": "NAME", "help": "such as 03; without: all"}
     command.add_argument("names", **names)
+    add(copy).add_argument("names", nargs="+", metavar="NAME", help="such as 03")
     add(slides).add_argument("names", **names)
     command = add(train)
     command.add_argument("--run", required=True, metavar="NAME", help="its folder's name in runs/")
@@ -114,7 +137,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit status: 0 (done), 2 (can't go on), 130 (Ctrl-C)."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a file name may hold what an old terminal can't show
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, options.further = parser.parse_known_args(arguments)
+    if options.further and options.function is not lab:
+        parser.error(f"unrecognized arguments: {' '.join(options.further)}")
     try:
         return options.function(options) or 0
     except CourseError as error:

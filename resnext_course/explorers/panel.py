@@ -12,14 +12,30 @@ from PIL import Image
 from resnext_helpers import plots
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+RUN = "Run this cell in JupyterLab to get its controls."  # below a picture that nothing moves
 # On slides, JupyterLab's button to fold an output lies over its left edge; a control goes above it.
 # A class's name may be longer than the width that ipywidgets gives a slider's value. The picture
 # becomes smaller so that the table fits beside it, down to a width where its words can still be
 # read; then the table goes below. And it fits on a slide, and beside JupyterLab's list of files.
-_SHOWN = """<style>
-.resnext-explorer {{ position: relative; z-index: 1; }}
-.resnext-explorer .widget-readout {{ max-width: none; width: auto; }}
-</style>
+# ipywidgets marks what has lost its kernel, and would leave controls that move nothing.
+_STYLE = """<style>
+.resnext-explorer { position: relative; z-index: 1; }
+.resnext-explorer .widget-readout { max-width: none; width: auto; }
+.resnext-explorer.jupyter-widgets-disconnected > :first-child,
+.resnext-explorer .jupyter-widgets-disconnected::before { display: none; }
+.resnext-explorer.jupyter-widgets-disconnected::before {
+  content: "The kernel was restarted: run the notebook's first cells and this one again.";
+}
+.resnext-explorer.jupyter-widgets-disconnected::before, .resnext-explorer [role=alert] {
+  margin: 0; padding: 0.3em 0.8em; border-left: 6px solid var(--jp-warn-color1, #d55e00);
+  font: var(--jp-content-font-size1, 14px) / 1.4 var(--jp-content-font-family, sans-serif);
+  color: var(--jp-content-font-color1, black); background: var(--jp-layout-color2, #eee);
+}
+.resnext-explorer [role=alert] { position: absolute; z-index: 1; max-width: 40em; }
+.resnext-explorer [role=alert]:only-child { position: static; }
+.resnext-explorer [role=alert] + div { opacity: 0.3; }
+</style>"""
+_SHOWN = """
 <div style="display: flex; flex-wrap: wrap; align-items: center; gap: 1em">
 <div style="flex: 1 1 40em; max-width: max-content">
 <img style="max-width: 100%; max-height: 52vh; width: auto; height: auto"
@@ -47,6 +63,7 @@ class Panel:
 
     def __init__(self, draw, **controls):
         self._draw = draw
+        self._last = ""  # the last picture, to a reader of the screen no picture any more
         self.controls = controls
         self.shown = widgets.HTML()
         for control in controls.values():
@@ -68,13 +85,17 @@ class Panel:
             self.picture, self.message = self._draw(**values), ""
         except ValueError as error:
             self.picture, self.message = None, str(error)
-            self.shown.value = f'<p role="alert">{html.escape(self.message)}</p>'
+            # Over the last picture, dimmed: what is below stays where it is.
+            alert = f'<p role="alert">{html.escape(self.message)}</p>'
+            self.shown.value = f"{_STYLE}<div>{alert}{self._last}</div>"
             return
-        self.shown.value = _SHOWN.format(
+        shown = _SHOWN.format(
             alt=html.escape(self.picture.alt),
             png=base64.b64encode(self.picture.png).decode(),
             table=pd.Series(_rows(self.picture)).to_frame().to_html(header=False, border=0),
         )
+        self._last = shown.replace("<div", '<div aria-hidden="true"', 1)
+        self.shown.value = f"{_STYLE}{shown}"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         live = {WIDGET: self._box._repr_mimebundle_()[WIDGET]}
@@ -82,7 +103,7 @@ class Panel:
             return {**live, "text/plain": self.message}, {}
         text = "\n".join([self.picture.alt, *map(": ".join, _rows(self.picture).items())])
         bundle = {**live, "image/png": _with_table(self.picture), "text/plain": text}
-        return bundle, {"image/png": {"alt": text}}
+        return bundle, {"image/png": {"alt": f"{text}\n{RUN}"}}
 
 
 def choice(options, description, value=None):
@@ -113,9 +134,10 @@ def _rows(picture):
 def _with_table(picture):
     """The picture with its table drawn below it, as the bytes of a PNG file."""
     above, table = Image.open(io.BytesIO(picture.png)).convert("RGB"), _rows(picture)
-    figure = Figure((above.width / 100, 0.3 * len(table) + 0.2), dpi=100)
-    figure.text(0.02, 0.5, "\n".join(table), va="center", linespacing=1.5, weight="bold")
-    figure.text(0.5, 0.5, "\n".join(table.values()), va="center", linespacing=1.5)
+    figure = Figure((above.width / 100, 0.3 * len(table) + 0.6), dpi=100)
+    figure.text(0.02, 0.98, "\n".join(table), va="top", linespacing=1.5, weight="bold")
+    figure.text(0.5, 0.98, "\n".join(table.values()), va="top", linespacing=1.5)
+    figure.text(0.02, 0.02, RUN, style="italic")
     below = plots.drawn(figure)
     both = Image.new("RGB", (above.width, above.height + below.height), "white")
     both.paste(above)

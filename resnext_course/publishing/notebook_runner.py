@@ -1,5 +1,7 @@
 """Executes the course: for a learner (``run``), or to renew the committed outputs (``rewrite``)."""
 
+import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -24,9 +26,20 @@ NAMES = (
 PAGES = PROJECT / "build" / "html"
 RUNS = PROJECT / "build" / "runs"  # inside the project, so that outputs show a path of no machine
 METADATA = {
+    # JupyterLab adds what is missing here, and a notebook that was only opened would be changed.
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},  # its version differs between machines
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+        "version": "3.11.7",  # of one machine, for all
+    },
 }
+# How jupyterlab-slideshow shows slides in JupyterLab.
+LIVE = {"@deathbeds/jupyterlab-fonts": json.loads((pages.TEMPLATES / "live.json").read_text())}
 
 
 def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
@@ -37,6 +50,13 @@ def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
     Raises:
         CourseError: the photographs can't be used, or a cell failed.
     """
+    index, took = folder / "index.html", "a few minutes on two cores"
+    if index.is_file():
+        seconds = map(int, re.findall(r"<td[^>]*>(\d+)</td>", index.read_text("utf-8")))
+        took = f"about {max(1, round(sum(seconds) / 60))} min, as last time"
+        print(f"The pages of the last run: open {display_path(index)} in a browser.")
+        print("All is executed again now; Ctrl-C ends it.")
+    print(f"Executing takes {took}.", flush=True)
     config = settings.load()
     photos = photo_folder.find(config)
     report = photo_folder.check(photos, progress=sys.stdout.isatty())
@@ -62,7 +82,6 @@ def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
     if history.is_file():
         facts["Validation accuracy"] = f"{pd.read_csv(history)['val_accuracy'].max():.3f}"
         facts["Trained model"] = display_path(history.with_name("model.keras"))
-    index = folder / "index.html"
     pages.write_index(index, "ResNeXt-50: the executed notebooks", facts, "Seconds", rows)
     for name, fact in {**facts, "Pages": display_path(index)}.items():
         print(f"{name}: {fact}")
@@ -138,7 +157,7 @@ def _kinds(outputs):
 
 def _write(notebook, path):
     """Writes the notebook if its text is new, and says whether it was."""
-    notebook.metadata.update(METADATA)
+    notebook.metadata.update(METADATA | LIVE)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if widget := output.get("data", {}).get("application/vnd.jupyter.widget-view+json"):

@@ -5,6 +5,8 @@ A cell's ``slideshow.slide_type`` says where it goes, as in JupyterLab: ``slide`
 metadata, ``{"minutes": 4, "notes": "…"}``, is what the speaker sees.
 """
 
+import re
+import subprocess
 from importlib import resources
 from pathlib import Path
 
@@ -22,10 +24,30 @@ FACTS = {
     "Keys": "→ next section, ↓ deeper, space everything in order, F full screen, O overview",
     "Speaker's window": "S: notes, minutes, the next slide",
     "On paper": "write ?print-pdf after .html in the address, then print",
+    "With the notes": "write ?print-pdf&showNotes=separate-page; each slide's notes follow it",
 }
 
 
-def write(notebooks: list[Path], folder: Path = FOLDER) -> None:
+def read_file(path: Path) -> nbformat.NotebookNode:
+    """The notebook as its file is."""
+    return nbformat.read(path, 4)
+
+
+def committed(path: Path) -> nbformat.NotebookNode:
+    """The notebook as git has it committed; as its file is where git has none."""
+    command = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
+    try:
+        shown = subprocess.run(command, capture_output=True)
+    except OSError:  # no git
+        return read_file(path)
+    if shown.returncode:
+        return read_file(path)
+    if shown.stdout.split() != path.read_bytes().split():
+        print(f"{path.name} was changed since it was committed: its slides are the committed ones.")
+    return nbformat.reads(shown.stdout.decode("utf-8"), 4)
+
+
+def write(notebooks: list[Path], folder: Path = FOLDER, read=read_file) -> None:
     """Writes a deck for each notebook, from its saved outputs, and ``index.html``."""
     exporter = SlidesExporter(
         config=Config(CSSHTMLHeaderPreprocessor={"style": "default"}),
@@ -38,17 +60,25 @@ def write(notebooks: list[Path], folder: Path = FOLDER) -> None:
     )
     rows = []
     for path in notebooks:
-        notebook, deck = nbformat.read(path, 4), folder / f"{path.stem}.html"
+        notebook, deck = read(path), folder / f"{path.stem}.html"
         pages.export(exporter, for_speakers(notebook), deck, path.parent)
-        rows.append((deck, pages.title(notebook), minutes(notebook)))
+        rows.append((deck, pages.title(notebook), minutes(notebook), minutes(notebook, True)))
     index = folder / "index.html"
-    pages.write_index(index, "ResNeXt-50: the slides", FACTS, "Minutes", rows)
+    pages.write_index(index, "ResNeXt-50: the slides", FACTS, "Minutes | Go further", rows)
     print(f"Slides: {display_path(index)}")
 
 
-def minutes(notebook: nbformat.NotebookNode) -> int:
-    """How long the notebook takes in class: the sum of its sections' minutes."""
-    return sum(cell.metadata.get("course", {}).get("minutes", 0) for cell in notebook.cells)
+def minutes(notebook: nbformat.NotebookNode, go_further: bool = False) -> int:
+    """How long the notebook takes in class: the sum of its sections' minutes.
+
+    Of the core; or else of the sections whose heading begins with "Go further".
+    """
+    return sum(
+        cell.metadata.course["minutes"]
+        for cell in notebook.cells
+        if "course" in cell.metadata
+        and bool(re.search(r"^#+ Go further", cell.source, re.MULTILINE)) == go_further
+    )
 
 
 def for_speakers(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -5,6 +5,7 @@ nbval runs the notebooks' cells, so one explorer alone is run here.
 
 import json
 import os
+import platform
 import re
 import secrets
 import shutil
@@ -20,7 +21,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from resnext_course.publishing import slides
-from resnext_course.publishing.notebook_runner import FOLDER, NAMES, find
+from resnext_course.publishing.notebook_runner import FOLDER, LIVE, METADATA, NAMES, find
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE = 120  # seconds; on two cores that also run other tests a first start is slow
@@ -109,6 +110,11 @@ def test_one_key_goes_through_a_deck_and_only_the_speaker_sees_the_notes(page, d
     opened.value.close()
 
 
+def test_the_notes_can_be_printed_with_the_slides(page, decks):
+    page.goto((decks / f"{NAMES[0]}.html").as_uri() + "?print-pdf&showNotes=separate-page")
+    expect(page.locator(".pdf-page + .speaker-notes-pdf").first).to_contain_text(" min")
+
+
 def pictures_of(cell):
     """How many PNG pictures a cell's outputs hold."""
     return sum("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
@@ -117,14 +123,38 @@ def pictures_of(cell):
 # JupyterLab
 
 NAME = "04_resnet_vs_resnext_block"
+EXPLORER = """\
+import ipywidgets
+import matplotlib.pyplot as plt
+from resnext_course.explorers.panel import Panel
+from resnext_helpers import plots
+
+plots.use_style()
+
+def draw(number):
+    if number < 0:
+        raise ValueError("Choose 0 or more.")
+    figure, axis = plt.subplots()
+    axis.plot([0, number])
+    return plots.Picture(figure, "a line", number=number)
+
+Panel(draw, number=ipywidgets.IntSlider(1, -1, 1, description="number"))"""
 SAVED = nbformat.read(FOLDER / f"{NAME}.ipynb", 4).cells
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """The address of a JupyterLab that knows nothing of the learner's, with a fresh notebook."""
+    """The start of a notebook's address in a JupyterLab that knows nothing of the learner's."""
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copy(FOLDER / f"{NAME}.ipynb", folder)
+    cells = [nbformat.v4.new_code_cell(EXPLORER), nbformat.v4.new_markdown_cell("## Below")]
+    small = nbformat.v4.new_notebook(cells=cells)
+    for name, notebook in {
+        "explorer": small,
+        **{p.stem: nbformat.read(p, 4) for p in find()},
+    }.items():
+        notebook.metadata.update(METADATA | LIVE)
+        notebook.metadata["language_info"]["version"] = platform.python_version()
+        nbformat.write(notebook, folder / f"{name}.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -146,7 +176,7 @@ def lab(tmp_path_factory):
         while not answers(f"{site}/api?token={token}"):
             assert server.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.5)
-        yield f"{site}/lab/tree/{NAME}.ipynb?token={token}&reset"
+        yield lambda name: f"{site}/lab/tree/{name}.ipynb?token={token}&reset"
     finally:
         server.terminate()
         server.wait(30)
@@ -162,17 +192,16 @@ def answers(address):
 @pytest.fixture(scope="module")
 def notebook(lab, page):
     """The notebook, opened as from a fresh clone."""
-    page.goto(lab)
-    notebook = Notebook(page)
-    notebook.wait_for("() => panel?.context?.isReady && panel.sessionContext.isReady")
-    return notebook
+    return Notebook(page, lab(NAME))
 
 
 class Notebook:
     """A notebook in JupyterLab; ``panel`` in the scripts is its ``NotebookPanel``."""
 
-    def __init__(self, page):
+    def __init__(self, page, address):
         self.page = page
+        page.goto(address)
+        self.wait_for("() => panel?.context?.isReady && panel.sessionContext.isReady")
 
     def do(self, function, argument=None):
         """Calls a function of JavaScript, and returns what it returns."""
@@ -212,6 +241,13 @@ def test_a_fresh_clone_shows_every_picture(notebook):
                 assert image.evaluate("one => one.decode().then(() => one.naturalWidth)") > 100
 
 
+def test_a_notebook_that_was_only_opened_has_no_changes(notebook):
+    """JupyterLab writes down what the kernel says of its language, if that is anything new."""
+    language = notebook.do("async () => (await panel.sessionContext.session.kernel.info)")
+    assert language["language_info"] == METADATA["language_info"]
+    assert not notebook.do("() => panel.context.model.dirty")
+
+
 @pytest.fixture
 def deck(notebook):
     """The notebook's slides, started from its toolbar at the first one; its `setup` is run."""
@@ -225,15 +261,51 @@ def deck(notebook):
     notebook.wait_for("() => !document.body.dataset.jpDeckMode")
 
 
-TOO_TALL = """() => {
+# Of the slide that is shown: pixels over the window's edges, and hidden in parts that scroll.
+TOO_LARGE = """() => {
     const node = panel.content.node;
     const parts = [node, ...node.querySelectorAll('.jp-Notebook, .jp-WindowedPanel-outer')];
-    return Math.max(...parts.map(part => part.scrollHeight)) - window.innerHeight;
+    const shown = '.jp-deck-mod-onscreen';
+    const inside = node.querySelectorAll(`${shown} :is(.cm-scroller, .jp-OutputArea-output)`);
+    const right = Math.max(...parts.map(part => part.getBoundingClientRect().right));
+    return {
+        below: Math.max(...parts.map(part => part.scrollHeight)) - window.innerHeight,
+        beside: right - window.innerWidth,
+        scrolls: Math.max(0, ...[...inside].map(one => one.scrollWidth - one.clientWidth)),
+    };
+}"""
+LETTERS = """() => ['.jp-RenderedMarkdown p', '.jp-RenderedMarkdown code', '.cm-line'].map(
+    kind => parseFloat(getComputedStyle(panel.node.querySelector(kind)).fontSize)
+)"""
+SHOW = """async index => {
+    panel.content.activeCellIndex = index;
+    await new Promise(done => setTimeout(done, 50));
 }"""
 
 
-def test_live_slides_advance_with_the_keyboard_and_fit(deck):
-    too_tall = []
+@pytest.mark.parametrize("name", NAMES)
+def test_live_slides_are_as_large_as_the_decks_and_fit(page, lab, name):
+    """Else: say less on it, shorten the code, or begin a subslide."""
+    cells = nbformat.read(FOLDER / f"{name}.ipynb", 4).cells
+    notebook = Notebook(page, lab(name))
+    notebook.do("() => { panel.content.activeCellIndex = 0; }")
+    notebook.do("() => window.jupyterapp.commands.execute('deck:start')")
+    notebook.wait_for("() => document.body.dataset.jpDeckMode === 'presenting'")
+    found = []
+    for width, height in ((1150, 700), (1366, 768), (1280, 720)):
+        page.set_viewport_size({"width": width, "height": height})
+        for index, cell in enumerate(cells):
+            if cell.metadata.get("slideshow", {}).get("slide_type") in ("slide", "subslide"):
+                notebook.do(SHOW, index)
+                found.append((cell.id, width, notebook.do(TOO_LARGE)))
+    letters = notebook.do(LETTERS)
+    notebook.do("() => window.jupyterapp.commands.execute('deck:stop')")
+    assert letters[0] == pytest.approx(26, abs=0.2) and letters[2] == pytest.approx(19, abs=0.2)
+    assert len(found) > 30
+    assert [slide for slide in found if max(slide[2].values()) > 0] == []
+
+
+def test_live_slides_advance_with_the_keyboard(deck):
     for index, cell in enumerate(SAVED):
         kind = cell.metadata.get("slideshow", {}).get("slide_type")
         if kind == "skip":
@@ -241,9 +313,6 @@ def test_live_slides_advance_with_the_keyboard_and_fit(deck):
         if index:
             deck.page.keyboard.press("Space")
         deck.wait_for("index => panel.content.activeCellIndex === index", index)
-        if kind and deck.do(TOO_TALL) > 0:
-            too_tall.append((cell.id, deck.do(TOO_TALL)))
-    assert too_tall == []
 
 
 def test_inside_live_slides_an_explorer_runs_and_follows_keyboard_and_mouse(deck):
@@ -266,3 +335,45 @@ def test_inside_live_slides_an_explorer_runs_and_follows_keyboard_and_mouse(deck
     expect(value).to_have_text("1")
     expect(picture).not_to_have_attribute("src", before)
     assert picture.evaluate("one => one.getBoundingClientRect().right <= window.innerWidth")
+
+
+@pytest.fixture
+def explorer(lab, page):
+    """A small notebook whose one explorer was run."""
+    notebook = Notebook(page, lab("explorer"))
+    notebook.do("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    page.locator(".resnext-explorer img").wait_for()
+    return notebook
+
+
+def test_a_refused_setting_moves_nothing(explorer):
+    page = explorer.page
+    before = page.get_by_role("heading", name="Below").bounding_box()
+    for _ in range(2):
+        page.get_by_role("slider").press("ArrowLeft")
+    expect(page.get_by_role("alert")).to_have_text("Choose 0 or more.")
+    assert page.get_by_role("heading", name="Below").bounding_box() == before
+    page.get_by_role("slider").press("ArrowRight")
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+ADVICE = """() => [...panel.node.querySelectorAll('.jp-OutputArea-output, .resnext-explorer')].map(
+    one => ['::before', '::after'].map(side => getComputedStyle(one, side).content).join('')
+).join('')"""
+
+
+def test_a_restarted_kernel_leaves_a_sentence_in_place_of_the_controls(explorer):
+    page = explorer.page
+    advice = "run the notebook's first cells and this one again"
+    assert advice not in explorer.do(ADVICE)
+    explorer.do("() => { panel.sessionContext.restartKernel(); }")
+    expect(page.get_by_role("slider")).to_have_count(0)
+    expect(page.locator(".resnext-explorer img")).to_be_visible()
+    assert explorer.do(ADVICE).count(advice) == 1
+    explorer.do("() => panel.context.save()")
+    page.reload()
+    explorer.wait_for("() => panel?.context?.isReady && panel.sessionContext.isReady")
+    error = page.get_by_text("model not found")
+    error.wait_for(state="attached")
+    assert error.evaluate("one => getComputedStyle(one).fontSize") == "0px"
+    assert explorer.do(ADVICE).count(advice) == 1

@@ -99,14 +99,15 @@ def test_the_configuration_names_what_exists(config, monkeypatch):
 
 def test_students_get_the_notebooks_that_they_lack_and_keep_their_own(tmp_path):
     folder = tmp_path / "notebooks"
-    student_server.give_notebooks(folder)
+    student_server.prepare(tmp_path)
     assert sorted(path.name for path in folder.iterdir()) == NAMES
+    assert (tmp_path / "README.md").samefile(PROJECT / "README.md")
+    assert 'execution_count": 1' not in (folder / NAMES[0]).read_text("utf-8")
     (folder / NAMES[0]).write_text("changed")
     (folder / NAMES[1]).rename(folder / "mine.ipynb")
-    student_server.give_notebooks(folder)
+    student_server.prepare(tmp_path)
     assert (folder / NAMES[0]).read_text() == "changed"
-    original = (notebook_runner.FOLDER / NAMES[1]).read_bytes()
-    assert (folder / NAMES[1]).read_bytes() == (folder / "mine.ipynb").read_bytes() == original
+    assert (folder / NAMES[1]).read_bytes() == (folder / "mine.ipynb").read_bytes()
 
 
 def test_requirements_are_pinned_beside_the_courses_own():

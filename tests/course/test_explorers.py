@@ -67,6 +67,10 @@ def test_what_has_no_picture_is_explained_and_the_next_picture_comes_back(panel)
     assert panel.message == "-3 is below 0 & has no <picture>."
     assert "-3 is below 0 &amp; has no &lt;picture&gt;." in panel.shown.value
     assert 'role="alert"' in panel.shown.value
+    assert '<div aria-hidden="true"' in panel.shown.value  # the last picture keeps the place
+    assert 'alt="A line up to 40"' in panel.shown.value
+    panel.controls["number"].value = -4
+    assert panel.shown.value.count("alert") == panel.shown.value.count("alert]") + 1
     assert panel._repr_mimebundle_()[0]["text/plain"] == panel.message
     panel.controls["number"].value = 3
     assert panel.message == "" and ">9<" in panel.shown.value
@@ -78,7 +82,7 @@ def test_without_widgets_picture_and_table_stand_in(panel, monkeypatch):
     bundle, metadata = panel._repr_mimebundle_()
     assert bundle[panels.WIDGET]["model_id"]
     assert bundle["text/plain"] == "A line up to 50\nnumber squared: 2,500\nkind: line"
-    assert metadata["image/png"]["alt"] == bundle["text/plain"]
+    assert metadata["image/png"]["alt"] == f"{bundle['text/plain']}\n{panels.RUN}"
     png, alone = bundle["image/png"], panel.picture.png
     both, above = (np.asarray(Image.open(io.BytesIO(one)).convert("L")) for one in (png, alone))
     np.testing.assert_allclose(both[: len(above)], above, atol=9)

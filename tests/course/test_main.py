@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from resnext_course import __main__ as course
+from resnext_course.publishing import copies
 from resnext_helpers.photo_folder import SAMPLE
 from resnext_helpers.settings import PROJECT
 
@@ -36,7 +37,7 @@ def test_a_file_name_that_the_terminal_cannot_show_ends_nothing(tmp_path):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["runn"], ["run", "--fast"]])
+@pytest.mark.parametrize("arguments", [[], ["runn"], ["run", "--fast"], ["copy"]])
 def test_a_command_that_does_not_exist_gets_the_usage(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         course.main(arguments)
@@ -55,12 +56,34 @@ def test_a_python_without_the_packages_is_told_about_set_up():
     assert "README" in result.stderr and result.stderr.count("\n") == 1
 
 
-def test_lab_opens_the_first_notebook_for_this_computer_only(monkeypatch):
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """What JupyterLab would be given, by name, and the folder of the copies."""
+    monkeypatch.setattr(course, "PROJECT", tmp_path)
+    monkeypatch.setattr(copies, "FOLDER", tmp_path / "my_notebooks")
     given = []
     monkeypatch.setattr("jupyterlab.labapp.main", given.extend)
+    return given
+
+
+def test_lab_opens_the_learners_first_notebook_for_this_computer_only(lab):
     assert course.main(["lab"]) == 0
-    options = dict(option.lstrip("-").split("=") for option in given)
+    options = dict(option.lstrip("-").split("=") for option in lab)
     assert options["ip"] == "127.0.0.1"
-    first = options["LabApp.default_url"].removeprefix("/lab/tree/")
-    assert (PROJECT / first).is_file() and first.startswith("notebooks/01")
-    assert options["ServerApp.root_dir"] == str(PROJECT)
+    first = copies.FOLDER / "01_gpu_setup.ipynb"
+    assert options["LabApp.default_url"] == f"/lab/tree/my_notebooks/{first.name}"
+    assert first.is_file() and options["ServerApp.root_dir"] == str(copies.FOLDER.parent)
+
+
+def test_labs_further_arguments_are_jupyterlabs(lab):
+    further = ["--no-browser", "--port", "9999", "--ip=0.0.0.0", "--allow-root"]
+    assert course.main(["lab", *further]) == 0
+    assert lab[-5:] == further
+    assert "--ip=127.0.0.1" not in lab
+
+
+def test_copy_makes_a_fresh_one_beside_it_and_prints_its_path(lab, capsys):
+    for name in ("03_grouped_convolution", "03_grouped_convolution-2"):
+        assert course.main(["copy", "03"]) == 0
+        copy = copies.FOLDER / f"{name}.ipynb"
+        assert copy.is_file() and capsys.readouterr().out == f"{copy}\n"

@@ -9,6 +9,7 @@ import time
 
 import nbformat
 import pytest
+from ipykernel.ipkernel import IPythonKernel
 
 from resnext_course.publishing import notebook_runner
 from resnext_helpers.settings import CourseError
@@ -59,11 +60,18 @@ def test_run_writes_pages_and_leaves_the_notebooks_alone(tmp_path, capsys, monke
     assert f"{sys.prefix} {tmp_path}" in pages["05_train"]
     assert "About 01_first" in pages["index"] and "0.917" in pages["index"]
     lines = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"01_first +cell +2 of 2 +\d+ s", lines[1])
-    assert re.fullmatch(r"05_train +cell +1 of 1 +\d+ s", lines[2])
+    assert lines[0] == "Executing takes a few minutes on two cores."
+    assert re.fullmatch(r"01_first +cell +2 of 2 +\d+ s", lines[2])
+    assert re.fullmatch(r"05_train +cell +1 of 1 +\d+ s", lines[3])
     assert lines[-3] == "Validation accuracy: 0.917"
     assert lines[-2].endswith("sample-sample_birds/model.keras")
     assert lines[-1].endswith("html/index.html")
+
+    index = tmp_path / "html" / "index.html"
+    index.write_text(re.sub(r">\d+</td>", ">80</td>", index.read_text("utf-8")), encoding="utf-8")
+    notebook_runner.run([first], tmp_path / "html")
+    told = " ".join(capsys.readouterr().out.splitlines()[:3])
+    assert f"open {index}" in told and "executed again" in told and "about 3 min" in told
 
 
 @pytest.mark.parametrize(
@@ -167,7 +175,11 @@ def test_neither_the_users_settings_nor_an_older_model_reach_committed_outputs(c
     settings, trained = outputs(committed, "pinned").splitlines()
     assert settings.startswith("sample sample_birds ") and not settings.endswith("pdf")
     assert trained == "False"
-    assert b'"language_info": {\n   "name": "python"\n  }' in committed.read_bytes()
+    metadata = nbformat.read(committed, 4).metadata
+    assert metadata == notebook_runner.METADATA | notebook_runner.LIVE
+    # As JupyterLab would write it, so that opening a notebook doesn't change it.
+    version = {"version": metadata.language_info.version}
+    assert metadata.language_info == IPythonKernel.language_info | version
 
 
 def test_an_unchanged_notebook_stays_the_same_to_the_byte(committed, executed):

@@ -71,6 +71,16 @@ def test_jupyter_gets_the_png_with_its_alt_text_and_once():
     assert Image.open(io.BytesIO(picture.png)).size == (300, 200)
 
 
+def test_photographs_keep_their_colours_and_drawings_are_light():
+    """With 256 colours for a whole figure, a small yellow belly among green leaves turned olive."""
+    x, y = np.meshgrid(np.linspace(0, 1, 300), np.linspace(0, 1, 200))
+    photo = np.stack([250 * x, 250 * y, 125 + 120 * np.sin(9 * x * y)], axis=-1).astype(np.uint8)
+    saved = Image.open(io.BytesIO(plots.small_png(Image.fromarray(photo))))
+    assert np.abs(np.asarray(saved, int) - photo).max() <= 2
+    lines = Image.open(io.BytesIO(a_line(label="A title").png))
+    assert lines.mode == "P"  # a palette
+
+
 def test_show_displays_a_figure_that_a_cell_has_drawn(monkeypatch):
     shown = []
     monkeypatch.setattr(plots, "display", shown.append)
@@ -90,6 +100,21 @@ def test_the_grid_shows_each_photograph_under_its_title(figures):
     assert picture.data["titles"] == NAMES
 
 
+def test_many_and_long_names_stay_apart(figures):
+    names = [f"Black_Throated_Bushtiti number {i}\nwith an owl" for i in range(24)]
+    plots.photo_grid(PHOTOS[np.zeros(24, int)], names, "Owls", columns=6)
+    plots.bars(dict.fromkeys(names, 1), "Owls", ylabel="photographs")
+    titles = [axis.title for axis in figures[0].axes]
+    for figure, texts in zip(figures, (titles, figures[1].axes[0].get_yticklabels()), strict=True):
+        assert figure_guard.problems(figure) == []
+        figure.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in texts]
+        assert len(boxes) == 24
+        for i, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[:i])
+            assert box.x0 >= 0 and box.y1 <= figure.bbox.y1
+
+
 @pytest.mark.parametrize("name", ["bars", "horizontal bars"])
 def test_bars_are_as_long_as_their_values(name, figures):
     picture = FIGURES[name]()
@@ -99,7 +124,7 @@ def test_bars_are_as_long_as_their_values(name, figures):
     ticks = axis.get_xticklabels() if name == "bars" else axis.get_yticklabels()
     assert [tick.get_text() for tick in ticks] == list(BARS)
     assert [text.get_text() for text in axis.texts] == ["3", "1,200", "0.5"]
-    assert len({bar.get_hatch() for bar in axis.patches}) == len(BARS)
+    assert len({(bar.get_hatch(), bar.get_facecolor()) for bar in axis.patches}) == 1
     assert (axis.get_xlabel() or axis.get_ylabel()) in ("seconds", "milliseconds")
 
 

@@ -1,11 +1,14 @@
-// Starts reveal.js, and shrinks a slide that is a little too tall. One that is still too tall at
-// the smallest size is its author's to mend.
-const SMALLEST = 75; // percent
+// Starts reveal.js, and shrinks what is a little too tall: a slide's pictures, then all of it. One
+// that is still too tall at the smallest size is its author's to mend.
+const PICTURES = [1, 0.85, 0.7];
+const ALL = [1, 0.95, 0.9, 0.85, 0.8, 0.75];
 const [WIDTH, HEIGHT] = [1280, 720];
 
 function fit(slide) {
-  for (let size = 100; size >= SMALLEST; size -= 5) {
-    slide.style.setProperty("--fit", size / 100);
+  const smallest = PICTURES.at(-1);
+  for (const [picture, all] of [...PICTURES.map(p => [p, 1]), ...ALL.map(a => [smallest, a])]) {
+    slide.style.setProperty("--picture", picture);
+    slide.style.setProperty("--fit", all);
     if (slide.scrollHeight <= HEIGHT && slide.scrollWidth <= WIDTH) return;
   }
 }
