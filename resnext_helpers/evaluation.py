@@ -79,7 +79,7 @@ def _read(path):
 
 
 def find_run(config: CourseSettings) -> Run:
-    """The run of notebook 05 on these photographs; a small one, trained in seconds, if there is none.
+    """The run of notebook 05 on these photographs, or a small one, trained in seconds, if none is.
 
     Prints which it is. Errors as in ``load_run``: a damaged run isn't passed over in silence.
     """
