@@ -104,7 +104,9 @@ def _draw_classes(axis, labels, class_names, shares, shown):
     axis.invert_yaxis()
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     all_shown = len(shown) == len(class_names)
-    axis.set_xlabel("photographs" + ("" if all_shown else f" of the {len(shown)} most mistaken"))
+    axis.set_xlabel(
+        "photographs" + ("" if all_shown else f", {len(shown)} classes with most mistakes")
+    )
     axis.figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=3)
 
 

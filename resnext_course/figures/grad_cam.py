@@ -40,12 +40,12 @@ def picture(model, class_names, pixels, *, explained, layer, strength):
         explained = class_names[probabilities.argmax()]
     heat = evaluation.heat_map(model, image, class_names.index(explained), layer)
     hottest = where_hottest(heat)
-    figure, (photo, over, bars) = plt.subplots(1, 3, figsize=(11, 4), width_ratios=[1, 1.2, 1.1])
+    figure, (photo, over, bars) = plt.subplots(1, 3, figsize=(11, 4), width_ratios=[1, 1, 0.9])
     photo.imshow(pixels)
     photo.set_title("what the network sees", fontsize=13)
     draw_over(over, pixels, heat, strength)
     if heat.max() > 0:
-        color_scale(figure, over)
+        color_scale(figure, [photo, over])
     over.set_title(f"what speaks for\n{confusion.short(explained)}", fontsize=13)
     for axis in (photo, over):
         axis.axis("off")
