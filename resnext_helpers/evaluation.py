@@ -1,6 +1,8 @@
 """What a trained network knows: its run folder, its predictions, its mistakes."""
 
+import functools
 import json
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pandas as pd
 import tensorflow as tf
 from scipy.special import softmax
 
-from resnext_helpers import data, models, photo_folder, photos, training
+from resnext_helpers import data, models, photo_folder, training
 from resnext_helpers.photo_folder import Photo
 from resnext_helpers.settings import CourseError, CourseSettings, display_path
 
@@ -20,31 +22,40 @@ class Run:
     """A trained network and what is needed to judge it."""
 
     folder: Path
-    model: keras.Model  # from scaled pictures, (batch, image_size, image_size, 3), to logits
     class_names: list[str]  # one a logit
     image_size: int  # height and width of a picture, in pixels
     history: list[dict]  # one an epoch, by the names of history.csv
     validation: list[Photo]  # what training never saw
 
+    @functools.cached_property
+    def model(self) -> keras.Model:
+        """From scaled pictures, ``(batch, image_size, image_size, 3)``, to logits.
+
+        It is read in Keras' safe mode, which runs no code from the file.
+        """
+        return keras.saving.load_model(self.folder / "model.keras", compile=False)
+
 
 def load_run(folder: Path) -> Run:
-    """Read what ``training.RunFolder`` wrote.
-
-    The model is read in Keras' safe mode, which runs no code from the file.
+    """Read what ``training.RunFolder`` wrote; the model only when it is asked for.
 
     Raises:
-        CourseError: a file of the run is missing, or the photographs have moved away.
+        CourseError: a file of the run is missing or damaged, or the photographs have moved away.
     """
-    needed = ("model.keras", "history.csv", "classes.json", "settings.json", "split.json")
-    for name in needed:
-        if not (folder / name).is_file():
+    found = {}
+    for name in ("settings.json", "classes.json", "split.json", "history.csv", "model.keras"):
+        path = folder / name
+        if not path.is_file():
             raise CourseError(
                 f"The run in {display_path(folder)} has no {name}: train with notebook 05."
             )
-    settings, class_names, split = (
-        json.loads((folder / name).read_text(encoding="utf-8", errors="surrogateescape"))
-        for name in ("settings.json", "classes.json", "split.json")
-    )
+        try:
+            found[name] = _read(path)
+        except (ValueError, zipfile.BadZipFile) as error:
+            raise CourseError(
+                f"{display_path(path)} is damaged: train again with notebook 05."
+            ) from error
+    settings, class_names, split, history, _ = found.values()
     validation = [
         Photo(Path(settings["data_dir"]) / name, class_names.index(class_name))
         for name, class_name in split["validation"].items()
@@ -55,30 +66,30 @@ def load_run(folder: Path) -> Run:
             f"{len(gone)} of the {len(validation)} validation photographs are not there any more, "
             f"{display_path(gone[0])} for one: put them back, or train again with notebook 05."
         )
-    return Run(
-        folder,
-        keras.saving.load_model(folder / "model.keras", compile=False),
-        class_names,
-        settings["image_size"],
-        pd.read_csv(folder / "history.csv").to_dict("records"),
-        validation,
-    )
+    return Run(folder, class_names, settings["image_size"], history, validation)
+
+
+def _read(path):
+    """What a file of a run holds; of a model, only that its end is there."""
+    if path.suffix == ".json":
+        return json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    if path.suffix == ".csv":
+        return pd.read_csv(path).to_dict("records")
+    return zipfile.ZipFile(path).close()
 
 
 def find_run(config: CourseSettings) -> Run:
-    """The run of notebook 05 on these photographs, or a small one, trained in seconds, instead.
+    """The run of notebook 05 on these photographs, or a small one, trained in seconds, if none is.
 
-    Prints which it is.
+    Prints which it is. Errors as in ``load_run``: a damaged run isn't passed over in silence.
     """
     folder = photo_folder.find(config)
     full, quick = config.run_dir(folder), replace(config, profile="quick").run_dir(folder)
     for run_dir in (full, quick):
-        try:
+        if (run_dir / "history.csv").is_file():
             run = load_run(run_dir)
-        except CourseError:
-            continue
-        print(f"The run in {display_path(run_dir)}, {len(run.history)} epochs of {run.model.name}.")
-        return run
+            print(f"The run in {display_path(run_dir)}: {len(run.history)} epochs.")
+            return run
     print("There is no run of notebook 05 yet: a small network is trained instead, in seconds.")
     # One block a stage instead of 3, 4, 6 and 3, and small pictures: faster, and less accurate.
     small = replace(config, image_size=48, batch_size=16, epochs=6, learning_rate=2e-3)
@@ -103,33 +114,12 @@ def predict(run: Run, photographs: list[Photo], batch_size: int = 32):
     return np.array([photo.label for photo in photographs]), softmax(logits, axis=-1)
 
 
-def predict_photo(run: Run, path: Path):
-    """What the network says of one photograph from anywhere.
-
-    Returns:
-        The picture as the network saw it, uint8 ``(image_size, image_size, 3)``, and the
-        probabilities, a dict from class name to number, the most likely first. As ``photos.read``,
-        it raises a ``PhotoError`` if the file isn't a photograph.
-    """
-    image = photos.read(Path(path).expanduser().absolute(), run.image_size)
-    probabilities = predict_image(run.model, data.scale(image))
-    named = zip(run.class_names, probabilities.tolist(), strict=True)
-    return image, dict(sorted(named, key=lambda pair: -pair[1]))
-
-
 def predict_image(model, image):
     """The probabilities, ``(classes,)``, that a network gives one scaled picture ``(h, w, 3)``."""
     # From one input, not from a list of one: Keras would warn of the difference. And not by
     # ``predict``, which builds a graph for each new shape.
     network = keras.Model(model.inputs[0], model.outputs[0])
     return softmax(network(np.asarray(image)[None], training=False).numpy()[0])
-
-
-def confident_mistakes(labels, probabilities, count=8):
-    """Where the network was wrong: numbers of photographs, the most confident mistake first."""
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    confidence = probabilities[wrong].max(axis=1)
-    return wrong[np.argsort(-confidence, kind="stable")][:count]
 
 
 def heat_map(model, image, class_index, layer=None):
@@ -170,12 +160,15 @@ def last_feature_map(model):
     """Name of the last layer whose output has rows, columns and channels.
 
     Raises:
-        ValueError: no layer's has.
+        ValueError: no layer's has. The picture itself is no feature map.
     """
     for layer in reversed(model.layers):
-        if len(layer.output.shape) == 4:
+        if len(layer.output.shape) == 4 and not isinstance(layer, keras.layers.InputLayer):
             return layer.name
-    raise ValueError(f"{model.name} has no feature map: none of its layers keeps rows and columns.")
+    raise ValueError(
+        f"{model.name} has no feature map: none of its layers keeps rows and columns. If a whole "
+        f"network is one of its layers, ask that network."
+    )
 
 
 def stages(model):

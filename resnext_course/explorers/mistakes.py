@@ -9,17 +9,25 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from resnext_course.explorers.panel import Panel, choice
+from resnext_course.figures.confusion import short
 from resnext_helpers import plots
 
 ALL = "all classes"
+MOST = 12  # classes that get a bar
 
 
 def explore(labels, probabilities, class_names):
-    """The panel: sliders for the threshold and the class; arguments as in ``draw``."""
+    """The panel: sliders for the threshold and the class; arguments as in ``draw``.
+
+    It opens where a mistake is left, if there is any.
+    """
+    wrong = probabilities.argmax(axis=1) != labels
+    surest = probabilities[wrong].max() if wrong.any() else 0.8
+    opened = min(90, int(10 * surest) * 10)  # a multiple of 10 below the surest mistake
     return Panel(
         partial(draw, labels, probabilities, class_names),
         threshold=widgets.IntSlider(
-            80, 0, 99, description="answer only from a probability of, in %"
+            opened, 0, 99, description="answer only from a probability of, in %"
         ),
         true_class=choice([ALL, *(class_names[i] for i in np.unique(labels))], "true class"),
     )
@@ -39,7 +47,10 @@ def draw(labels, probabilities, class_names, threshold, true_class=ALL):
         A ``Picture``; its data are the numbers of ``true_class``.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=[1.2, 1])
-    _draw_classes(left, labels, class_names, _decide(labels, probabilities, threshold), true_class)
+    shown = _most_mistaken(labels, probabilities, class_names, true_class)
+    _draw_classes(left, labels, class_names, _decide(labels, probabilities, threshold), shown)
+    for tick in left.get_yticklabels():
+        tick.set_fontweight("bold" if tick.get_text() == short(true_class) else "normal")
     chosen = (true_class == ALL) | (np.array(class_names)[labels] == true_class)
     shares = _decide(labels[chosen], probabilities[chosen], np.arange(100)[:, None])
     counts = {name: members.sum(axis=1) for name, members in shares.items()}
@@ -69,22 +80,33 @@ def _decide(labels, probabilities, threshold):
     return {"right": answered & right, "wrong": answered & ~right, "withheld": ~answered}
 
 
-def _draw_classes(axis, labels, class_names, shares, true_class):
+def _most_mistaken(labels, probabilities, class_names, true_class):
+    """Numbers of the classes that get a bar: the chosen one, and those with the most mistakes."""
+    wrong = labels[probabilities.argmax(axis=1) != labels]
+    mistakes = np.bincount(wrong, minlength=len(class_names)).astype(float)
+    if true_class in class_names:
+        mistakes[class_names.index(true_class)] = np.inf
+    return np.sort(np.argsort(-mistakes, kind="stable")[:MOST])
+
+
+def _draw_classes(axis, labels, class_names, shares, shown):
     """One bar a class, its photographs shared into right, wrong and withheld."""
     count = partial(np.bincount, minlength=len(class_names))
-    counts = {name: count(labels[members]) for name, members in shares.items()}
+    counts = {name: count(labels[members])[shown] for name, members in shares.items()}
     colors = [plots.COLORS["sky"], plots.COLORS["vermillion"], "white"]
     style = {"width": 0.8, "edgecolor": "black", "color": colors, "legend": False}
-    pd.DataFrame(counts, class_names).plot.barh(stacked=True, ax=axis, **style)
+    names = [short(class_names[i]) for i in shown]
+    pd.DataFrame(counts, names).plot.barh(stacked=True, ax=axis, **style)
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
     for bars, hatch in zip(axis.containers, ("", "xx", ".."), strict=True):
         plt.setp(bars, hatch=hatch)
         axis.bar_label(bars, fmt=lambda n: f"{n:.0f}" if n else "", label_type="center", bbox=box)
-    for tick in axis.get_yticklabels():
-        tick.set_fontweight("bold" if tick.get_text() == true_class else "normal")
     axis.invert_yaxis()
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlabel("photographs of this class")
+    all_shown = len(shown) == len(class_names)
+    axis.set_xlabel(
+        "photographs" + ("" if all_shown else f", {len(shown)} classes with most mistakes")
+    )
     axis.figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=3)
 
 

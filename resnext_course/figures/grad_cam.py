@@ -2,8 +2,11 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from PIL import Image
 
+from resnext_course.figures import confusion, own_photo
 from resnext_helpers import data, evaluation, plots
 
 MOST_LIKELY = "the most likely"  # instead of a class: whichever the network names
@@ -36,21 +39,17 @@ def picture(model, class_names, pixels, *, explained, layer, strength):
     if explained == MOST_LIKELY:
         explained = class_names[probabilities.argmax()]
     heat = evaluation.heat_map(model, image, class_names.index(explained), layer)
-    shares = {n: f"{share:.1%}" for n, share in zip(class_names, probabilities, strict=True)}
     hottest = where_hottest(heat)
-    figure, (photo, over, bars) = plt.subplots(1, 3, figsize=(11, 4), width_ratios=[1, 1, 1.25])
+    figure, (photo, over, bars) = plt.subplots(1, 3, figsize=(11, 4), width_ratios=[1, 1, 0.9])
     photo.imshow(pixels)
     photo.set_title("what the network sees", fontsize=13)
     draw_over(over, pixels, heat, strength)
-    over.set_title(f"what speaks for\n{explained}", fontsize=13)
+    if heat.max() > 0:
+        color_scale(figure, [photo, over])
+    over.set_title(f"what speaks for\n{confusion.short(explained)}", fontsize=13)
     for axis in (photo, over):
         axis.axis("off")
-    colors = [plots.COLORS["orange" if name == explained else "sky"] for name in class_names]
-    drawn = bars.barh(class_names, probabilities, color=colors, edgecolor="black")
-    drawn[class_names.index(explained)].set_hatch("//")
-    bars.bar_label(drawn, list(shares.values()), padding=4)
-    bars.invert_yaxis()
-    bars.set(xlim=(0, 1.25), xlabel="probability", xticks=[0, 0.5, 1])
+    shares = own_photo.draw_probabilities(bars, class_names, probabilities, explained)
     return plots.Picture(
         figure,
         f"A photo as the network sees it; the Grad-CAM of {explained} over it, hottest: {hottest}; "
@@ -65,7 +64,8 @@ def picture(model, class_names, pixels, *, explained, layer, strength):
 def draw_over(axis, pixels, heat, strength=0.6):
     """Draw a picture and a heat map over it.
 
-    A line goes around what is at least half as hot as the hottest cell.
+    Bright is hot, dark is cold; a line parts what is at least half as hot as the hottest cell from
+    the rest.
 
     Args:
         axis: Matplotlib axes.
@@ -81,6 +81,17 @@ def draw_over(axis, pixels, heat, strength=0.6):
     axis.imshow(smooth, cmap="inferno", vmin=0, vmax=1, alpha=strength)
     if strength > 0:
         axis.contour(smooth, levels=[0.5], colors="white", linewidths=2.5)
+
+
+def color_scale(figure, axes):
+    """Say beside heat maps which colours are hot, and where the white line lies.
+
+    ``axes`` is the one or the ones over which ``draw_over`` drew.
+    """
+    scale = ScalarMappable(Normalize(0, 100), "inferno")
+    label = "% of the hottest cell"
+    bar = figure.colorbar(scale, ax=axes, label=label, ticks=[0, 50, 100], shrink=0.8)
+    bar.ax.axhline(50, color="white", linewidth=2.5)
 
 
 def where_hottest(heat):

@@ -2,6 +2,7 @@
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 
 from resnext_course import calibration
@@ -62,8 +63,10 @@ def test_the_notebooks_own_error_is_the_helpers_for_a_network_that_is_sure():
     """Its error is small beside what float32 rounds of a confidence near 1."""
     notebook = nbformat.read(PROJECT / "notebooks" / "06_evaluation.ipynb", 4)
     (code,) = [cell.source for cell in notebook.cells if cell.id == "calibration-bins"]
-    labels = np.zeros(48, int)
-    names = {"np": np, "calibration": calibration, "labels": labels, "predicted": labels}
+    right = np.ones(48, bool)
     for seed in range(50):
         doubts = np.random.default_rng(seed).exponential(0.003, 48).astype("float32")
-        exec(code, {**names, "confidences": 1 - doubts.clip(0, 0.7)})
+        names = {"np": np, "pd": pd, "right": right, "confidences": 1 - doubts.clip(0, 0.7)}
+        exec(code, names)
+        helpers = calibration.expected_calibration_error(names["confidences"], right)
+        np.testing.assert_allclose(names["error"], helpers, atol=1e-6)

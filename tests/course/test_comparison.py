@@ -1,15 +1,24 @@
 """The comparison of networks: intervals by hand, and honest words and drawings."""
 
+import contextlib
+import inspect
+import io
 import math
+import sys
+from types import SimpleNamespace
 
 import figure_guard
+import nbformat
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 
 from resnext_course import comparison
 from resnext_course.comparison import NETWORKS, RESNET, RESNEXT, interval
 from resnext_course.figures import comparison_diagrams
-from resnext_helpers import models
+from resnext_helpers import models, plots
+from resnext_helpers.settings import PROJECT
 
 NUMBERS = [0.90, 0.93, 0.96, 0.91, 0.95]
 
@@ -90,6 +99,84 @@ def test_provenance_says_what_when_where_and_on_which_photographs():
         "Barn owl, Gull.",
     ):
         assert words in said
+
+
+def test_the_recipe_is_the_benchmarks():
+    sys.path.insert(0, str(PROJECT / "benchmarks"))
+    import accuracy
+
+    said = comparison.recipe(comparison.load())
+    small = accuracy.SMALL
+    for words in (
+        f"{small['image_size']} pixels, batches of {small['batch_size']},",
+        f"warms up to {small['learning_rate']} and",
+        f"{small['epochs']} epochs,",
+    ):
+        assert words in said
+    # "No zero-initialised residual": the benchmark leaves the builder's default, which is none.
+    assert inspect.signature(models.resnext).parameters["zero_init_residual"].default is False
+    assert "zero_init" not in inspect.getsource(accuracy)
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    """What the cells of notebook 06 that compute from the recorded runs print, by id."""
+    cells = nbformat.read(PROJECT / "notebooks" / "06_evaluation.ipynb", 4).cells
+    compare = SimpleNamespace(compare=lambda *told: None)
+    names = {"pd": pd, "np": np, "predictions": compare, "my_seeds": None, "plt": plots.plt}
+    names["plots"] = SimpleNamespace(show=lambda figure, alt: plots.plt.close(figure))
+    wanted = ("seeds", "fair-figure", "paired-difference", "photo-luck", "pairing-gain")
+    printed = {}
+    for cell in cells:
+        if cell.id in (*wanted, "pairs-needed", "mcnemar"):
+            with contextlib.redirect_stdout(io.StringIO()) as said:
+                exec(cell.source, names)
+            printed[cell.id] = said.getvalue()
+    return {cell.id: cell.source for cell in cells}, printed, names
+
+
+def test_what_the_notebook_says_of_the_recorded_pairs(notebook):
+    prose, printed, names = notebook
+    resnet, resnext = (comparison.by_network(comparison.load())[name] for name in (RESNET, RESNEXT))
+    found = comparison.paired(resnet, resnext)
+    low, high = 100 * found.low, 100 * found.high
+    assert f"{low:+.1f} to {high:+.1f}" in printed["paired-difference"]
+    assert "can't tell" in printed["paired-difference"] and "can't tell" in prose["pairs-result"]
+    assert list(names["differences"]) == [3, -7, 0, 0, -1]
+    assert "3 photographs more" in prose["pairs"] and "7 fewer" in prose["pairs"]
+    assert f"it is {stats.t.ppf(0.975, 4):.2f}" in prose["pairs"]
+    # Pairing did not help.
+    assert 100 * found.std == pytest.approx(names["paired_spread"])
+    assert f"by {names['paired_spread']:.1f} points" in printed["pairing-gain"]
+    assert names["paired_spread"] > names["unrelated"] and "**not** help" in prose["pairing-result"]
+    assert np.corrcoef(list(resnet.values()), list(resnext.values()))[0, 1] < 0
+    # The choice of the photographs alone explains the spread.
+    assert names["photo_luck"] == pytest.approx(100 * math.sqrt(0.936 * 0.064 / 108), abs=0.05)
+    assert names["spreads"].max() < names["photo_luck"]
+
+
+def test_how_many_pairs_and_how_sure_that_is(notebook):
+    prose, printed, names = notebook
+    paper = 100 * comparison.PAPER_GAIN
+    assert f"{paper:.1f} points" in prose["pairs-result"]
+    # 4 s²/χ² with 4 degrees of freedom: 11.14 and 0.484, from a printed table.
+    about, few, many = names["needed"]
+    assert about == comparison.pairs_needed(names["paired_spread"] / 100, comparison.PAPER_GAIN)
+    assert few == pytest.approx(about * 4 / 11.14, abs=1)
+    assert many == pytest.approx(about * 4 / 0.484, rel=0.03)
+    # Nadeau and Bengio (2003): (1/pairs + validated/trained) s², instead of s²/pairs.
+    wider = names["half"] * math.sqrt((1 / 5 + 1 / 4) / (1 / 5))
+    assert names["corrected"] == pytest.approx(wider)
+    least = 1.96 * names["paired_spread"] * math.sqrt(1 / 4)
+    assert f"{least:.1f}" in printed["pairs-needed"] and round(least) == 3 and least > paper
+
+
+def test_mcnemars_test_by_hand(notebook):
+    _, _, names = notebook
+    p = names["p_values"]
+    assert p["0 : 7"] == pytest.approx(2 * 0.5**7)
+    assert p["1 : 8"] == pytest.approx(2 * (1 + 9) * 0.5**9)
+    assert p["10 : 17"] == pytest.approx(2 * sum(math.comb(27, i) for i in range(11)) * 0.5**27)
 
 
 def test_the_networks_are_those_of_table_2():

@@ -19,6 +19,7 @@ from resnext_course.figures import (
     diagrams,
     grad_cam,
     group_responses,
+    own_photo,
     pipeline_timeline,
 )
 from resnext_helpers import evaluation, models, plots
@@ -281,6 +282,41 @@ def test_the_confusion_matrix_shows_every_count(drawn):
     assert "27 photographs; 21" in picture.alt
 
 
+def test_of_many_classes_those_with_the_most_mistakes_are_shown(figures, unrendered):
+    names, matrix = [f"a bird of the kind {i:02}" for i in range(24)], np.diag(np.arange(24) + 1)
+    matrix[23, 22] = 7
+    confusion.picture(matrix, names)
+    (axis,) = figures[0].axes
+    assert figure_guard.problems(figures[0]) == []
+    rows = [tick.get_text() for tick in axis.get_yticklabels()]
+    assert len(rows) == confusion.MOST and rows[-1] == "a bird of the kind 23  24"
+    assert [tick.get_text() for tick in axis.get_xticklabels()][-2:] == ["23", "24"]
+    seen = {
+        tuple(text.get_position()): text.get_text() for text in axis.texts if text.get_visible()
+    }
+    assert seen[18, 19] == "7" and len(seen) == confusion.MOST + 1
+    assert axis.get_title() == "the 20 of 24 classes with the most mistakes"
+
+
+def test_a_name_too_long_for_a_figure_is_cut():
+    assert confusion.short("Black Throated Bushtiti") == "Black Throated Bushtiti"
+    assert confusion.short("x" * 40) == "x" * 25 + "…"
+
+
+def test_the_likeliest_classes_get_a_bar_and_the_explained_one(figures, unrendered):
+    names, probabilities = [f"bird {i}" for i in range(8)], np.arange(8) / 28
+    picture = own_photo.picture(PHOTOS[0], names, probabilities)
+    photo, bars = figures[0].axes
+    np.testing.assert_array_equal(photo.images[0].get_array(), PHOTOS[0])
+    assert [bar.get_width() for bar in bars.patches] == list(probabilities[:2:-1])
+    assert [text.get_text() for text in bars.texts] == ["25.0%", "21.4%", "17.9%", "14.3%", "10.7%"]
+    assert picture.alt.endswith(
+        "bird 7 25.0%, bird 6 21.4%, bird 5 17.9%, bird 4 14.3%, bird 3 10.7%"
+    )
+    shares = own_photo.draw_probabilities(bars, names, probabilities, "bird 1")
+    assert list(shares) == ["bird 7", "bird 6", "bird 5", "bird 4", "bird 1"]
+
+
 def test_each_row_of_groups_has_its_strongest_photographs_first(drawn):
     figure, picture = drawn("what groups like")
     similarity, *shown = [axis.images[0].get_array() for axis in figure.axes if axis.images]
@@ -312,18 +348,20 @@ def cam(monkeypatch, unrendered):
 def test_the_overlay_covers_the_photo_where_it_is_hot(cam, figures):
     picture = cam([None, np.array([[0.0, 1.0], [0.0, 0.5]])])
     assert figure_guard.problems(figures[0]) == []
-    photo, overlay, bars = figures[0].axes
+    photo, overlay, bars, scale = figures[0].axes
+    assert scale.get_ylabel() == "% of the hottest cell"
+    assert list(scale.lines[-1].get_ydata()) == [50, 50]  # as the line around what is hot
     np.testing.assert_array_equal(photo.images[0].get_array(), PHOTOS[0])
     under, heat = overlay.images
     np.testing.assert_array_equal(under.get_array(), PHOTOS[0])
     assert heat.get_array().shape == (32, 32) and heat.get_alpha() == 0.6
     assert heat.get_array()[0, 31] == pytest.approx(1) and heat.get_array()[:, 0].max() == 0
     assert len(overlay.collections) == 1  # the line around what is hot: it needs no colour
-    assert [bar.get_width() for bar in bars.patches] == [0.25, 0.75]
-    assert [bar.get_hatch() for bar in bars.patches] == [None, "//"]
+    assert [bar.get_width() for bar in bars.patches] == [0.75, 0.25]
+    assert [bar.get_hatch() for bar in bars.patches] == ["//", None]
     assert picture.data["hottest"] == "top right" and picture.data["explained"] == "gull"
     assert picture.data["probability of gull"] == "75.0%"
-    assert "owl 25.0%, gull 75.0%" in picture.alt
+    assert "gull 75.0%, owl 25.0%" in picture.alt
 
 
 def test_nothing_is_drawn_over_where_nothing_speaks_for_the_class(cam, figures):

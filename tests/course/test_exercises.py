@@ -352,6 +352,16 @@ ROWS = [
     ("06-repair", judge_differently, RIGHT),
     ("06-repair", lambda *given: {"accuracy": 0.9}, "must still return a dict"),
     ("06-repair", lambda z, y, v: judge_differently(z, y, ~v), "training part alone"),
+    (
+        "06-repair",
+        lambda *given: judge_differently(*given) | {"mean recall": np.float32("nan")},
+        "mean recall: nan is no number",
+    ),
+    (
+        "06-repair",
+        lambda *given: judge_differently(*given) | {"matrix": [[1], [2, 3]]},
+        "this isn't it yet",
+    ),
 ]
 # The solution with some of its code replaced.
 MEDIAN, KEPT = "statistics.median(seconds[3:])", "[: round(fraction * len(members))]"

@@ -17,6 +17,7 @@ from resnext_course.explorers import (
     grad_cam,
     grouped_convolution,
     mistakes,
+    own_photo,
     photo_browser,
     training_plan,
 )
@@ -340,6 +341,28 @@ def test_the_bars_share_each_class_and_the_curves_are_of_the_chosen_one(figures)
     assert np.isnan(accuracy.get_ydata()[91])
 
 
+def test_it_opens_where_a_mistake_is_left(unrendered):
+    def opened(labels):
+        panel = mistakes.explore(labels, PROBABILITIES, BIRDS)
+        return panel.controls["threshold"].value, panel.picture.data["mistakes_left"]
+
+    assert opened(LABELS) == (80, 1)  # the surest mistake has 85%
+    assert opened(np.where(LABELS == 0, 0, PROBABILITIES.argmax(axis=1))) == (80, 1)
+    assert opened(np.array([0, 0, 1, 1, 1, 2])) == (40, 1)
+    assert opened(PROBABILITIES.argmax(axis=1)) == (80, 0)
+    assert opened(np.array([0, 0, 1, 1, 0, 0])) == (90, 1)
+
+
+def test_of_many_classes_those_with_mistakes_get_a_bar(figures, unrendered):
+    names = [f"bird {i}" for i in range(24)]
+    probabilities = np.eye(24)
+    probabilities[[20, 23]] = probabilities[[21, 22]]
+    panel = mistakes.explore(np.arange(24), probabilities, names)
+    panel.controls["true_class"].value = "bird 18"
+    shown = [tick.get_text() for tick in figures[-1].axes[0].get_yticklabels()]
+    assert len(shown) == mistakes.MOST and {"bird 18", "bird 20", "bird 23"} <= set(shown)
+
+
 # 06: Grad-CAM, and a photograph of one's own
 
 
@@ -359,7 +382,7 @@ def test_the_heat_maps_follow_their_controls(run, monkeypatch, figures):
         return np.full(model.get_layer(layer).output.shape[1:3], k + 1.0)
 
     monkeypatch.setattr(evaluation, "heat_map", heat_map)
-    panel = grad_cam.explore(run, np.array([1, 0]), np.array([0.9, 0.25]))
+    panel = grad_cam.explore(run.model, run, np.array([1, 0]), np.array([0.9, 0.25]))
     assert [label for label, _ in panel.controls["photo"].options] == ["1 (25%)", "2 (90%)"]
     assert [label for label, _ in panel.controls["layer"].options][::3] == ["layer1", "layer4"]
     assert panel.picture.data["true class"] == "gull"
@@ -371,6 +394,9 @@ def test_the_heat_maps_follow_their_controls(run, monkeypatch, figures):
     assert panel.picture.data["heat_map"] == "8 × 8 cells"
     panel.controls["strength"].value = 20
     assert figures[-1].axes[1].images[1].get_alpha() == 0.2
+    content = run.validation[0].path.read_bytes()
+    panel.controls["upload"].value = upload("mine.jpg", content)
+    assert panel.picture.data["photo"] == "mine.jpg" and "true class" not in panel.picture.data
 
 
 def upload(name, content):
@@ -381,7 +407,7 @@ def upload(name, content):
 
 def test_an_upload_is_read_as_the_same_file_on_disk(run, tmp_path):
     path = pictures.add(tmp_path, "EXIF-rotated")
-    name, pixels = grad_cam.open_upload(upload(path.name, path.read_bytes()), run)
+    name, pixels = own_photo.open_upload(upload(path.name, path.read_bytes()), run)
     assert name == path.name
     np.testing.assert_array_equal(pixels, photos.read(path, 64))
 
@@ -390,7 +416,7 @@ def test_the_panel_classifies_what_is_uploaded_and_survives_what_is_not(
     run, folder, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    panel = grad_cam.explore_own(run)
+    panel = own_photo.explore(run.model, run)
     assert panel.picture.data["photo"] == "001.jpg (upload your own)"
     panel.controls["upload"].value = upload("diary.jpg", b"Dear diary,")
     assert panel.picture is None

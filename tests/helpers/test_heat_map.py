@@ -103,3 +103,14 @@ def test_a_network_without_feature_maps_is_named():
     model = keras.Model(inputs, layers.Dense(2)(inputs), name="flat_one")
     with pytest.raises(ValueError, match="flat_one has no feature map"):
         evaluation.heat_map(model, np.zeros(4, np.float32), 0)
+
+
+def test_a_network_inside_another_one_is_not_explained_by_the_picture_itself(corner_model):
+    inputs = keras.Input((8, 8, 3))
+    wrapped = keras.Model(inputs, corner_model(inputs), name="wrapped")
+    for model in (
+        wrapped,
+        keras.Sequential([keras.Input((8, 8, 3)), corner_model], name="wrapped"),
+    ):
+        with pytest.raises(ValueError, match=r"wrapped has no feature map.* ask that network"):
+            evaluation.heat_map(model, lit(0, 0), 0)

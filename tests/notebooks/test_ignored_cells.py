@@ -3,10 +3,13 @@
 Such an output differs in each run, so nothing else would notice two arguments that changed places.
 """
 
+import ast
 import contextlib
 import io
+import itertools
 from types import SimpleNamespace
 
+import figure_guard
 import nbformat
 import numpy as np
 import pandas as pd
@@ -14,8 +17,9 @@ import pytest
 from scipy.stats import binomtest
 
 from resnext_course import calibration
+from resnext_course.figures import confusion
 from resnext_course.publishing.notebook_runner import FOLDER
-from resnext_helpers import evaluation, training
+from resnext_helpers import plots, training
 
 # Three classes of 4, 2 and 4 photographs, and what a network says of each, and how sure it is.
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2, 2])
@@ -23,78 +27,162 @@ PREDICTED = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2, 1])
 CONFIDENCES = np.array([0.9, 0.9, 0.5, 0.8, 0.9, 0.6, 0.9, 0.5, 0.9, 0.7])
 
 
-@pytest.fixture
-def names():
-    probabilities = np.repeat((1 - CONFIDENCES)[:, None] / 2, 3, axis=1)
-    probabilities[np.arange(10), PREDICTED] = CONFIDENCES
-    shown = []
+def answers(labels, predicted, confidences, class_names):
+    """What the cells of notebook 06 need to know of a network that gives these answers."""
+    shown, count, classes = [], len(labels), len(class_names)
+    probabilities = np.repeat((1 - confidences)[:, None] / (classes - 1), classes, axis=1)
+    probabilities[np.arange(count), predicted] = confidences
     return {
         "shown": shown,
         "np": np,
-        "evaluation": evaluation,
+        "pd": pd,
         "calibration": calibration,
-        "display": shown.append,
-        "confusion": SimpleNamespace(picture=lambda matrix, names: shown.append(matrix)),
-        "plots": SimpleNamespace(photo_grid=lambda pictures, titles, alt: (pictures, titles)),
-        "photos": SimpleNamespace(read=lambda path, size: path),
+        "confusion": confusion,
+        "plots": plots,
+        "photos": SimpleNamespace(read=lambda path, size: np.full((4, 4, 3), path, np.uint8)),
         "predictions": SimpleNamespace(compare=lambda *told: shown.append(told)),
+        "my_baseline": None,
         "my_width": None,
-        "labels": LABELS,
-        "predicted": PREDICTED,
+        "labels": labels,
+        "counts": np.bincount(labels, minlength=classes),
+        "predicted": predicted,
         "probabilities": probabilities,
-        "confidences": CONFIDENCES,
+        "confidences": confidences,
+        "logits": np.log(probabilities.clip(1e-9)),
         "run": SimpleNamespace(
-            class_names=["owl", "gull", "wren"],
-            validation=[SimpleNamespace(path=number) for number in range(10)],
+            class_names=class_names,
+            validation=[SimpleNamespace(path=number) for number in range(count)],
         ),
     }
 
 
+@pytest.fixture
+def names():
+    found = answers(LABELS, PREDICTED, CONFIDENCES, ["owl", "gull", "wren"])
+    columns = {"val_accuracy": [0.5, 0.7, 0.6, 0.7, 0.6], "val_loss": [0.9, 0.8, 0.6, 0.7, 0.8]}
+    history = pd.DataFrame(columns, index=[1, 2, 3, 4, 5])
+    return found | {"history": history, "last": history.iloc[-1]}
+
+
 def run(number, names, *ids):
-    """Run cells of a notebook with these names defined; returns the lines that they print."""
+    """Run cells of a notebook with these names defined.
+
+    Returns:
+        The lines that they print, and the value of the last line of the last cell.
+    """
     (path,) = FOLDER.glob(f"{number}_*.ipynb")
     sources = {cell.id: cell.source for cell in nbformat.read(path, 4).cells}
+    value = None
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         for cell_id in ids:
-            exec(sources[cell_id], names)
-    return printed.getvalue().splitlines()
+            *lines, last = ast.parse(sources[cell_id]).body
+            is_value = isinstance(last, ast.Expr)
+            exec(compile(ast.Module(lines if is_value else [*lines, last], []), "", "exec"), names)
+            value = eval(compile(ast.Expression(last.value), "", "eval"), names) if is_value else 0
+    return printed.getvalue().splitlines(), value
 
 
-def test_accuracy_and_its_interval(names):
-    accuracy, interval = run("06", names, "compute-accuracy", "wilson", "interval")
-    assert "70.0%, that is 7 of 10" in accuracy
-    low, high = binomtest(7, 10).proportion_ci(method="wilson")
-    assert f"{low:.1%} to {high:.1%}" in interval
+def test_the_headline_tells_the_chosen_accuracy_from_the_honest_one(names):
+    ids = ("baseline", "headline", "wilson", "interval")
+    _, table = run("06", names, *ids)
+    assert table.index.tolist() == ["best epoch, 4 (saved)", "last epoch, 5", "simplest rule"]
+    assert table["accuracy in %"].tolist() == [70, 60, 40]
+    assert table["photographs right"].tolist() == [7, 6, 4]
+    for right, row in zip((7, 6, 4), table.itertuples(), strict=True):
+        wanted = binomtest(right, 10).proportion_ci(method="wilson")
+        assert row[3:] == pytest.approx(100 * np.array(wanted), abs=0.06)
+    baseline, width = names["shown"]
+    assert baseline[2] == 40 and width[2] == 17
     low, high = binomtest(45, 50).proportion_ci(method="wilson")
-    assert names["shown"][0][2] == pytest.approx(100 * (high - low), abs=0.01)
+    assert 100 * (high - low) == pytest.approx(17, abs=0.02)
 
 
-def test_rows_of_the_confusion_matrix_are_true_classes(names):
-    run("06", names, "confusion-matrix", "check-confusion")
-    np.testing.assert_array_equal(names["shown"][0], [[3, 1, 0], [0, 1, 1], [0, 1, 3]])
+def test_rows_of_the_confusion_matrix_are_true_classes(names, unrendered):
+    _, picture = run("06", names, "confusion-matrix")
+    np.testing.assert_array_equal(picture.data["matrix"], [[3, 1, 0], [0, 1, 1], [0, 1, 3]])
 
 
 def test_the_report_tells_precision_from_recall(names):
-    lines = run("06", names, "confusion-matrix", "report", "report-by-hand")
-    rows = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
-    assert rows["owl"] == ["1.00", "0.75", "0.86", "4"]
-    assert rows["gull"] == ["0.33", "0.50", "0.40", "2"]
-    np.testing.assert_allclose(names["precision"], [1, 1 / 3, 3 / 4])
-    np.testing.assert_allclose(names["recall"], [3 / 4, 1 / 2, 3 / 4])
+    _, table = run("06", names, "report")
+    assert table.loc["owl"].tolist() == [1.0, 0.75, 0.86, 4]
+    assert table.loc["gull"].tolist() == [0.33, 0.5, 0.4, 2]
+    assert table.index[3:].tolist() == ["macro avg", "weighted avg"]
 
 
-def test_the_most_confident_mistakes_come_first(names):
-    run("06", names, "show-mistakes")
-    ((pictures, titles),) = names["shown"]
-    assert pictures == [3, 9, 5]
-    assert titles[0] == "owl,\ncalled gull\nwith 80%"
+def test_the_most_confident_mistakes_come_first_then_the_least_sure_right_answers(names):
+    names["right"] = LABELS == PREDICTED
+    printed, picture = run("06", names, "show-mistakes")
+    assert printed == ["Mistakes: 3 of 10"]
+    assert names["hardest"].tolist()[:5] == [3, 9, 5, 2, 7]
+    assert picture.data["titles"][0] == "owl\ncalled\ngull\nwith 80%"
+    assert picture.data["titles"][3] == "owl\nright\nwith 50%"
+    assert picture.alt.startswith("owl called gull with 80%; wren called gull with 70%")
 
 
 def test_the_calibration_error(names):
-    *bins, error = run("06", names, "calibration-bins", "show-bins")[1:]
-    assert bins[0].endswith("photographs  2, mean confidence 50%, right 100%")
+    names["right"] = LABELS == PREDICTED
+    _, bins = run("06", names, "calibration-bins")
+    assert bins.iloc[0].tolist() == [2, 0.5, 1.0]
     # Bins to 0.5, 0.6, 0.7, 0.8, 0.9: (2·0.5 + 1·0.6 + 1·0.7 + 1·0.8 + 5·0.1) / 10
-    assert error.endswith("36.0%")
+    assert names["error"] == pytest.approx(0.36)
+    helpers = calibration.expected_calibration_error(CONFIDENCES, names["right"])
+    assert names["error"] == pytest.approx(helpers)
+
+
+@pytest.mark.parametrize(("said", "word"), [(0.7, "underconfident"), (0.99, "overconfident")])
+def test_the_temperature_says_whether_a_network_is_too_sure(names, said, word):
+    confidences = np.full(10, said)
+    ten = answers(np.zeros(10, int), np.arange(10) // 9, confidences, ["owl", "gull"])
+    names |= ten | {"right": np.arange(10) < 9}
+    printed, _ = run("06", names, "temperature")
+    assert word in printed[0]
+    # 9 of 10 are right: a calibrated network says 90%.
+    surer = np.log(said / (1 - said)) / names["temperature"]
+    assert 1 / (1 + np.exp(-surer)) == pytest.approx(0.9, abs=0.01)
+
+
+CELLS = (
+    *("baseline", "headline", "wilson", "interval", "confusion-matrix", "report"),
+    *("show-mistakes", "explore-mistakes", "calibration-bins", "reliability-diagram"),
+    *("calibrated-network", "calibration-luck", "temperature"),
+)
+
+
+@pytest.mark.parametrize("classes", [2, 24])
+@pytest.mark.parametrize("mistakes", [0, 7])
+def test_the_cells_hold_for_any_number_of_classes_and_of_mistakes(
+    names, style, figures, classes, mistakes
+):
+    labels = np.arange(48) % classes
+    predicted = np.where(np.arange(48) < mistakes, (labels + 1) % classes, labels)
+    confidences = np.linspace(0.55, 1, 48).astype("float32")
+    class_names = [f"Abcdefghij Klmnopqr{letter}" for letter in "abcdefghijklmnopqrstuvwx"]
+    names |= answers(labels, predicted, confidences, class_names[:classes])
+    names["my_ece"] = None
+    shown = {cell: run("06", names, cell)[1] for cell in CELLS}
+    assert shown["report"].shape == (classes + 2, 4)
+    # The surest mistake is the seventh photograph, with 0.55 + 6 · 0.45 / 47 = 61%.
+    assert shown["explore-mistakes"].controls["threshold"].value == (60 if mistakes else 80)
+    assert [problem for figure in figures for problem in figure_guard.problems(figure)] == []
+    assert [texts for figure in figures for texts in overlapping(figure)] == []
+
+
+def overlapping(figure):
+    """The titles, and the names beside an axis, that lie over one another."""
+    figure.canvas.draw()
+    upright = [[axis.title for axis in figure.axes]]
+    for axis in figure.axes:
+        upright += [
+            axis.get_yticklabels(),
+            [x for x in axis.get_xticklabels() if not x.get_rotation()],
+        ]
+    return [
+        (one.get_text(), other.get_text())
+        for texts in upright
+        for one, other in itertools.combinations(texts, 2)
+        if one.get_text() and other.get_text()
+        if one.get_window_extent().overlaps(other.get_window_extent())
+    ]
 
 
 def test_the_best_epoch(names):
@@ -109,7 +197,7 @@ def test_the_best_epoch(names):
         "config": SimpleNamespace(epochs=3),
         "birds": SimpleNamespace(class_names=["owl", "gull"]),
     }
-    best, accuracy, guess = run("05", names, "best-epoch")
+    (best, accuracy, guess), _ = run("05", names, "best-epoch")
     assert "2 of 3" in best
     assert "75.0%" in accuracy and "0.60" in accuracy
     assert "50%" in guess

@@ -18,7 +18,8 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from resnext_course.figures import grad_cam
+from resnext_course import comparison
+from resnext_course.figures import confusion
 from resnext_course.publishing.notebook_runner import NAMES
 from resnext_helpers import counting, plots, training
 from resnext_helpers.settings import PROJECT
@@ -196,45 +197,51 @@ def test_learning_rate(draw):
     assert max(line.get_ydata()) == line.get_ydata()[4]
 
 
-def test_curves(draw):
+def test_curves(draw, tmp_path):
     columns = ("loss", "val_loss", "accuracy", "val_accuracy")
-    history = [{"epoch": i, **dict(zip(columns, RNG.random(4), strict=True))} for i in (1, 2, 3)]
-    figure, alt = draw("06", "draw-curves", run=SimpleNamespace(history=history))
-    lines = [line for axis in figure.axes for line in axis.lines]
-    for line, column in zip(lines, columns, strict=True):
-        assert list(line.get_xdata()) == [1, 2, 3]
-        assert list(line.get_ydata()) == [row[column] for row in history]
-    assert f"to {history[-1]['val_accuracy']:.0%}" in alt
+    for epochs in (3, 1):
+        history = pd.DataFrame(RNG.random((epochs, 4)), columns=columns)
+        history.index = pd.RangeIndex(1, epochs + 1, name="epoch")
+        history.to_csv(tmp_path / "history.csv")
+        figure, alt = draw("06", "draw-curves", run=SimpleNamespace(folder=tmp_path), pd=pd)
+        lines = [line for axis in figure.axes for line in axis.lines]
+        for line, column in zip(lines, columns, strict=True):
+            assert list(line.get_xdata()) == list(history.index)
+            assert list(line.get_ydata()) == pytest.approx(list(history[column]))
+            assert (line.get_label() == "validation") == column.startswith("val_")
+        assert len({line.get_linestyle() for line in lines}) == 2
+        assert f"to {history['val_accuracy'].iloc[-1]:.0%}" in alt
 
 
-def test_hardest(draw):
-    labels = np.array([0, 1, 1])
-    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7]])
-    pictures = {str(i): np.full((4, 4, 3), 80 * i, np.uint8) for i in range(3)}
-    run = SimpleNamespace(
-        class_names=["owl", "gull"], validation=[SimpleNamespace(path=path) for path in pictures]
-    )
-    photos = SimpleNamespace(read=lambda path, size: pictures[path])
-    names = {"labels": labels, "probabilities": probabilities, "run": run, "photos": photos}
-    figure, _ = draw("06", "show-hardest", **names)
-    titles = [axis.get_title() for axis in figure.axes]
-    assert titles == ["gull:\n40%", "gull:\n70%", "owl:\n90%"]
-    assert [axis.images[0].get_array().max() for axis in figure.axes] == [80, 160, 0]
+def test_pairs(draw):
+    networks = pd.DataFrame(comparison.by_network(comparison.load()))
+    figure, alt = draw("06", "fair-figure", networks=networks)
+    (axis,) = figure.axes
+    resnet, resnext = axis.lines
+    # The last epochs' accuracies of accuracy.json, in photographs of 108.
+    assert list(resnet.get_xdata()) == [100, 104, 101, 101, 102]
+    assert list(resnext.get_xdata()) == [103, 97, 101, 101, 101]
+    for line in (resnet, resnext):
+        assert list(line.get_ydata()) == [1, 2, 3, 4, 5]
+    ends = [segment[:, 0].tolist() for segment in axis.collections[0].get_segments()]
+    assert ends == [[100, 103], [97, 104], [101, 101], [101, 101], [101, 102]]
+    assert alt.endswith("by seed: +3, -7, +0, +0, -1.")
 
 
 def test_grad_cam_of_each_stage(draw):
     maps = {"layer1_0_out": np.eye(4), "layer2_0_out": np.array([[0.0, 0.0], [0.0, 3.0]])}
     pixels = RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     names = {
-        "pixels": pixels,
-        "image": pixels[None],
+        "hard_pixels": pixels,
+        "hard_image": pixels[None],
         "k": 1,
-        "run": SimpleNamespace(model=None, class_names=["owl", "gull"]),
+        "model": None,
+        "confusion": confusion,
+        "run": SimpleNamespace(class_names=["owl", "gull"]),
         "evaluation": SimpleNamespace(
             stages=lambda model: {layer[:6]: layer for layer in maps},
             heat_map=lambda model, image, k, layer: maps[layer] if k == 1 else None,
         ),
-        "grad_cam": grad_cam,
     }
     figure, alt = draw("06", "grad-cam-stages", **names)
     assert "gull" in alt
@@ -244,22 +251,7 @@ def test_grad_cam_of_each_stage(draw):
     assert titles == ["layer1\n4 × 4 cells", "layer2\n2 × 2 cells"]
     hottest = [np.argwhere(axis.images[1].get_array() == 1)[-1].tolist() for axis in stages]
     assert hottest == [[7, 7], [7, 7]]
-
-
-def test_own_photo(draw):
-    picture = RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    answer = {"gull": 0.75, "owl": 0.25}
-    names = {
-        "my_photo": "gull.jpg",
-        "run": None,
-        "evaluation": SimpleNamespace(predict_photo=lambda run, path: (picture, answer)),
-    }
-    figure, alt = draw("06", "predict-own-photo", **names)
-    photo, bars = figure.axes
-    np.testing.assert_array_equal(photo.images[0].get_array(), picture)
-    assert widths(bars.containers[0]) == [0.75, 0.25]
-    assert texts(bars) == ["75.0%", "25.0%"]
-    assert "gull 75.0%, owl 25.0%" in alt
+    assert figure.axes[-1].get_ylabel() == "% of the hottest cell"
 
 
 def test_no_figure_of_a_cell_is_left_out():

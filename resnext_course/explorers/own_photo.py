@@ -1,0 +1,54 @@
+"""A photograph of one's own: what does the network say of it?"""
+
+import ipywidgets as widgets
+
+from resnext_course.explorers.panel import Panel
+from resnext_course.figures import own_photo
+from resnext_helpers import data, evaluation, photos
+
+
+def explore(model, run):
+    """The panel: upload a photograph; until then it shows the first one of the validation part.
+
+    What is uploaded stays in memory; no file is written.
+
+    Args:
+        model: the network of the run.
+        run: the ``evaluation.Run``.
+    """
+
+    def draw(upload):
+        name, pixels = open_upload(upload, run)
+        probabilities = evaluation.predict_image(model, data.scale(pixels))
+        picture = own_photo.picture(pixels, run.class_names, probabilities)
+        picture.data = {"photo": name, **picture.data}
+        return picture
+
+    return Panel(draw, upload=upload_button())
+
+
+def upload_button():
+    return widgets.FileUpload(accept="image/*", description="choose a photo")
+
+
+def open_upload(upload, run):
+    """What a ``FileUpload`` holds, as the network sees it.
+
+    Args:
+        upload: the widget's value: for each file a dict with its ``name`` and its ``content``.
+        run: gives the size of a picture, and a photograph where nothing is uploaded.
+
+    Returns:
+        The photograph's name, and ``uint8 (image_size, image_size, 3)``.
+
+    Raises:
+        ValueError: the content isn't a picture that can be read.
+    """
+    if not upload:
+        first = run.validation[0].path
+        return f"{first.name} (upload your own)", photos.read(first, run.image_size)
+    name, content = upload[-1]["name"], bytes(upload[-1]["content"])
+    try:
+        return name, photos.read_bytes(content, name, run.image_size)
+    except photos.PhotoError as error:
+        raise ValueError(f"{name}: {error.reason}. Choose another file.") from error

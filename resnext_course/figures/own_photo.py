@@ -1,0 +1,54 @@
+"""What a network says of one photograph."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from resnext_course.figures.confusion import short
+from resnext_helpers import plots
+
+MOST = 5  # classes that get a bar
+
+
+def picture(pixels, class_names, probabilities):
+    """Draw a photograph, and how probable the likeliest classes are, as a ``Picture``.
+
+    Args:
+        pixels: ``uint8 (height, width, 3)``, the photograph as the network sees it.
+        class_names: one name a class.
+        probabilities: ``(classes,)``, which sum to 1.
+    """
+    figure, (photo, bars) = plt.subplots(1, 2, figsize=(10, 3.6), width_ratios=[1, 1.6])
+    photo.imshow(pixels)
+    photo.axis("off")
+    shares = draw_probabilities(bars, class_names, probabilities)
+    return plots.Picture(
+        figure,
+        "A photo as the network sees it, and the probabilities: "
+        + ", ".join(map(" ".join, shares.items())),
+        **{f"probability of {name}": share for name, share in shares.items()},
+    )
+
+
+def draw_probabilities(axis, class_names, probabilities, marked=None):
+    """Draw bars of the likeliest classes, with another colour and hatch for the ``marked`` one.
+
+    Returns:
+        The drawn probabilities as texts, by class.
+    """
+    likeliest = np.argsort(-probabilities, kind="stable")[:MOST].tolist()
+    if marked is not None and (number := class_names.index(marked)) not in likeliest:
+        likeliest[-1] = number
+    shares = {class_names[i]: f"{probabilities[i]:.1%}" for i in likeliest}
+    for row, (name, share) in enumerate(shares.items()):
+        style = {"color": plots.COLORS["orange"], "hatch": "//"} if name == marked else {}
+        bar = axis.barh(
+            row,
+            probabilities[likeliest[row]],
+            edgecolor="black",
+            **{"color": plots.COLORS["sky"], **style},
+        )
+        axis.bar_label(bar, [share], padding=4)
+    axis.set_yticks(range(len(shares)), map(short, shares))
+    axis.invert_yaxis()
+    axis.set(xlim=(0, 1.25), xlabel="probability", xticks=[0, 0.5, 1])
+    return shares
