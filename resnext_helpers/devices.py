@@ -1,8 +1,5 @@
 """What TensorFlow can compute on, and how to set it up."""
 
-import os
-import platform
-
 import keras
 import tensorflow as tf
 
@@ -12,24 +9,6 @@ from resnext_helpers.settings import CourseError
 def gpus():
     """The GPUs that TensorFlow found, as a list of ``tf.config.PhysicalDevice``."""
     return tf.config.list_physical_devices("GPU")
-
-
-def describe():
-    """What TensorFlow calls each device and what it is, as a list of pairs, the CPU first."""
-    cpu = platform.processor() or platform.machine()
-    lines = [("CPU", f"{cpu}, {available_cores()} cores")]
-    for gpu in gpus():
-        details = tf.config.experimental.get_device_details(gpu)
-        name = details.get("device_name", "unknown model")
-        lines.append((gpu.name.removeprefix("/physical_device:"), name))
-    return lines
-
-
-def available_cores():
-    """CPU cores that this process may use: a class server may allow fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # None where the system does not say
 
 
 def use_gpu(every=False):

@@ -7,6 +7,9 @@ import ast
 import contextlib
 import io
 import itertools
+import os
+import statistics
+import subprocess
 from types import SimpleNamespace
 
 import figure_guard
@@ -40,7 +43,7 @@ def answers(labels, predicted, confidences, class_names):
         "confusion": confusion,
         "plots": plots,
         "photos": SimpleNamespace(read=lambda path, size: np.full((4, 4, 3), path, np.uint8)),
-        "predictions": SimpleNamespace(compare=lambda *told: shown.append(told)),
+        "predictions": SimpleNamespace(compare=lambda *told, within=None: shown.append(told)),
         "my_baseline": None,
         "my_width": None,
         "labels": labels,
@@ -80,6 +83,43 @@ def run(number, names, *ids):
             exec(compile(ast.Module(lines if is_value else [*lines, last], []), "", "exec"), names)
             value = eval(compile(ast.Expression(last.value), "", "eval"), names) if is_value else 0
     return printed.getvalue().splitlines(), value
+
+
+def test_with_two_gpus_the_first_is_chosen_and_its_memory_grows():
+    calls = []
+    config = SimpleNamespace(
+        experimental=SimpleNamespace(set_memory_growth=lambda *told: calls.append(told)),
+        set_visible_devices=lambda *told: calls.append(told),
+        get_visible_devices=lambda: [],
+    )
+    names = {"tf": SimpleNamespace(config=config), "gpus": ["GPU:0", "GPU:1"]}
+    run("01", names, "article-gpu")
+    assert calls == [("GPU:0", True), (["GPU:0"], "GPU")]
+
+
+def test_a_gpu_is_timed_beside_the_cpu_and_without_the_warm_up(names):
+    milliseconds = {"CPU:0": 20.0, "GPU:0": 0.5}
+    names |= {
+        "gpus": ["GPU:0"],
+        "run_times": lambda device: [900.0, 500.0, 90.0] + 17 * [milliseconds[device]],
+        "statistics": statistics,
+        "my_milliseconds": 7,
+    }
+    lines, _ = run("01", names, "measure")
+    assert names["shown"] == [("milliseconds of a run on the CPU", 7, 20.0, "ms")]
+    # 8·56·56·128·3·3·128 = 3,699,376,128 in 0.02 s, and in 0.0005 s.
+    assert lines == [
+        "CPU: 185 billion multiply-adds a second",
+        "GPU: 7,399 billion multiply-adds a second",
+    ]
+
+
+def test_of_tensorflows_log_each_line_on_gpus_is_shown_once(monkeypatch):
+    log = "I0 x.cc:1] Custom operations\n" + 2 * "I0 y.cc:2] No cuda here\n" + "E0 z.cc:3] My GPU\n"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(stderr=log))
+    lines, _ = run("01", {"os": os}, "ask-the-log")
+    assert lines == ["CUDA_VISIBLE_DEVICES: -1", "No cuda here", "My GPU"]
 
 
 def test_the_headline_tells_the_chosen_accuracy_from_the_honest_one(names):
