@@ -123,7 +123,7 @@ def predict_image(model, image):
 
 
 def heat_map(model, image, class_index, layer=None):
-    """How much each cell of a feature map speaks for a class: Grad-CAM (Selvaraju et al., 2017).
+    """How much each cell of a map raises a class's logit: Grad-CAM (Selvaraju et al., 2017).
 
     Args:
         model: functional network from ``(batch, height, width, 3)`` to logits.
@@ -133,7 +133,7 @@ def heat_map(model, image, class_index, layer=None):
 
     Returns:
         ``float32 (rows, columns)``, one number a cell of the feature map, none below 0. All are 0
-        where nothing speaks for the class.
+        where nothing raises the logit.
 
     Raises:
         ValueError: there is no such layer, or its output is no feature map.

@@ -275,7 +275,7 @@ def _read(path):
     if path.suffix != ".safetensors":
         raise CourseError(
             f"{display_path(path)} is no .safetensors file: turn weights that torch.save wrote "
-            f"(.pth) into one, README.md shows how in three lines."
+            f"(.pth) into one, data/README.md shows how."
         )
     try:
         return load(path.read_bytes())

@@ -31,7 +31,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Problem:
-    """A file worth knowing about: why, and whether it is skipped or used all the same."""
+    """A file worth knowing about: why, and whether it is skipped or still used."""
 
     path: Path
     reason: str

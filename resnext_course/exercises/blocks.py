@@ -17,10 +17,13 @@ from .wrong_blocks import FAULTS, MYSTERIES
 
 
 def check_resnet(answer):
+    if isinstance(answer, dict):
+        answer = {str(key).lower(): value for key, value in answer.items()}
     are_there = isinstance(answer, dict) and set(answer) == {"groups", "width"}
     example = '{"groups": ..., "width": ...}'
     yield {f"The answer is a dictionary with two numbers: {example}.": not are_there}
     groups, width = (number(answer[name], name) for name in ("groups", "width"))
+    yield {"A block has at least one group.": groups < 1}
     yield {f"{width} channels can't be divided into {groups} equal groups.": width % groups}
     count = f"Your block has {weights(groups, width // groups):,} weights, the ResNet block 69,632"
     is_resnext = (groups, width) == (32, 128)

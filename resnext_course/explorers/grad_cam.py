@@ -1,4 +1,4 @@
-"""Grad-CAM over the validation photographs, and over your own: what speaks for which class?"""
+"""Grad-CAM over the validation photographs, and over your own: where which class is seen"""
 
 import ipywidgets as widgets
 

@@ -1,4 +1,4 @@
-"""Grad-CAM as a picture: what speaks for a class, drawn over the photograph."""
+"""Grad-CAM as a picture: where a class is seen, drawn over the photograph."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,7 +46,7 @@ def picture(model, class_names, pixels, *, explained, layer, strength):
     draw_over(over, pixels, heat, strength)
     if heat.max() > 0:
         color_scale(figure, [photo, over])
-    over.set_title(f"what speaks for\n{confusion.short(explained)}", fontsize=13)
+    over.set_title(f"where it sees\n{confusion.short(explained)}", fontsize=13)
     for axis in (photo, over):
         axis.axis("off")
     shares = own_photo.draw_probabilities(bars, class_names, probabilities, explained)

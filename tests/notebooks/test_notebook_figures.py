@@ -24,9 +24,6 @@ from resnext_course.publishing.notebook_runner import NAMES
 from resnext_helpers import counting, plots, training
 from resnext_helpers.settings import PROJECT
 
-# isort: split
-import keras
-
 mpl.use("agg")
 RNG = np.random.default_rng(0)
 
