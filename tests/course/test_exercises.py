@@ -584,6 +584,12 @@ def test_where_a_function_is_asked_for_something_else_is_no_answer(name):
     assert "stops with TypeError" in exercises.what_is_wrong(name, lambda: None)
 
 
+def test_nobody_is_praised_for_a_warm_up_that_was_not_there(capsys):
+    exercises.check("01-timer", changed("01-timer", {MEDIAN: "statistics.median(seconds)"}))
+    said = capsys.readouterr().out
+    assert "right!" in said and "warm" not in said
+
+
 @pytest.mark.parametrize("name", exercises.TEXTS)
 def test_the_solution_that_is_shown_is_right(name, capsys):
     exercises.solution(name)
