@@ -68,7 +68,7 @@ def slides(options: argparse.Namespace) -> None:
     """Write the notebooks as slide decks to build/slides, as they are committed."""
     from resnext_course.publishing import notebook_runner, slides
 
-    slides.write(notebook_runner.find(options.names), read=slides.committed)
+    slides.write(notebook_runner.find(options.names))
 
 
 def train(options: argparse.Namespace) -> int:

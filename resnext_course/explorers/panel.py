@@ -22,6 +22,7 @@ _STYLE = """<style>
 .resnext-explorer { position: relative; z-index: 1; }
 .resnext-explorer .widget-readout { max-width: none; width: auto; }
 .resnext-explorer.jupyter-widgets-disconnected > :first-child,
+.resnext-explorer.jupyter-widgets-disconnected [role=alert],
 .resnext-explorer .jupyter-widgets-disconnected::before { display: none; }
 .resnext-explorer.jupyter-widgets-disconnected::before {
   content: "The kernel was restarted: run the notebook's first cells and this one again.";

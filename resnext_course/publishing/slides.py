@@ -6,6 +6,7 @@ metadata, ``{"minutes": 4, "notes": "…"}``, is what the speaker sees.
 """
 
 import re
+import shutil
 import subprocess
 from importlib import resources
 from pathlib import Path
@@ -28,27 +29,19 @@ FACTS = {
 }
 
 
-def read_file(path: Path) -> nbformat.NotebookNode:
-    """The notebook as its file is."""
-    return nbformat.read(path, 4)
-
-
 def committed(path: Path) -> nbformat.NotebookNode:
-    """The notebook as git has it committed; as its file is where git has none."""
+    """The notebook as git has it committed; as its file is where there is no git, or not in it."""
     command = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
-    try:
-        shown = subprocess.run(command, capture_output=True)
-    except OSError:  # no git
-        return read_file(path)
-    if shown.returncode:
-        return read_file(path)
+    shown = subprocess.run(command, capture_output=True) if shutil.which("git") else None
+    if shown is None or shown.returncode:
+        return nbformat.read(path, 4)
     if shown.stdout.split() != path.read_bytes().split():
         print(f"{path.name} was changed since it was committed: its slides are the committed ones.")
     return nbformat.reads(shown.stdout.decode("utf-8"), 4)
 
 
-def write(notebooks: list[Path], folder: Path = FOLDER, read=read_file) -> None:
-    """Writes a deck for each notebook, from its saved outputs, and ``index.html``."""
+def write(notebooks: list[Path], folder: Path = FOLDER, read=committed) -> None:
+    """Writes a deck for each notebook that ``read`` gives, from its outputs, and ``index.html``."""
     exporter = SlidesExporter(
         config=Config(CSSHTMLHeaderPreprocessor={"style": "default"}),
         extra_template_paths=[str(pages.TEMPLATES), str(REVEAL)],

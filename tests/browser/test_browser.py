@@ -53,7 +53,7 @@ def page():
 @pytest.fixture(scope="module")
 def decks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slides")
-    slides.write(find(), folder)
+    slides.write(find(), folder, lambda path: nbformat.read(path, 4))  # the working copy
     return folder
 
 

@@ -57,7 +57,7 @@ def written(tmp_path_factory):
     nbformat.write(NOTEBOOK, folder / "01_first.ipynb")
     written = folder / "build" / "slides"
     pages.write_page(NOTEBOOK, written / "page.html", folder)
-    slides.write([folder / "01_first.ipynb"], written)
+    slides.write([folder / "01_first.ipynb"], written)  # not in a repository
     files = {"page": "page.html", "deck": "01_first.html", "index": "index.html"}
     return {
         name: BeautifulSoup((written / file).read_text("utf-8"), "html.parser")
