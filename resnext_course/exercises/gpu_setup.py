@@ -25,20 +25,21 @@ def check_order(answer):
 
 
 BATCHES = {
-    53: "Weights, gradients and Adam's numbers need their memory first: subtract it.",
+    53: "The 400 MB are needed first: subtract them.",
     56: "The 400 MB are used up, so there is less left for photographs, not more.",
     14: "The 400 MB are needed once, not for each photograph.",
     51: "51 photographs need 400 + 51 × 150 = 8050 MB, which is too much: round down.",
     50: "A batch holds whole photographs: round down.",
-    32: "32 photographs fit, but a few more fit too: how many at most?",
-    48: "48 photographs fit, but a few more fit too: how many at most?",
 }
 
 
 def check_batch(answer):
     photographs = number(answer)
+    whole = math.floor(photographs)
     otherwise = "How much memory is left for photographs? And how many times 150 MB is that?"
-    yield {BATCHES.get(math.floor(photographs), otherwise): photographs != 50}
+    if 1 <= whole < 50:
+        otherwise = f"{whole} photographs fit, but more fit too: how many at most?"
+    yield {BATCHES.get(whole, otherwise): photographs != 50}
 
 
 def seconds_a_run(work, clock=time.perf_counter):
@@ -53,7 +54,8 @@ def seconds_a_run(work, clock=time.perf_counter):
 class SlowDevice:
     """Plays a GPU and its clock: it computes while Python goes on; who asks for a result waits.
 
-    Its first three runs are slow, and every seventh is disturbed.
+    Its first three runs are slow, and every seventh is disturbed. The others still get faster and
+    faster, by less and less, so that a median tells which runs it is of.
     """
 
     USUAL, LAUNCH = 0.02, 0.0001  # seconds of a run, and until Python goes on
@@ -61,6 +63,7 @@ class SlowDevice:
     def __init__(self):
         self.durations = []  # seconds of all runs up to now
         self.times_read = 0  # of the clock
+        self.waited_for = set()  # the runs whose results were read
         self.now = self.ready = 0.0
 
     def clock(self):
@@ -70,21 +73,22 @@ class SlowDevice:
     def work(self):
         """Start a run; its result, a number, is ready later."""
         run = len(self.durations) + 1
-        usual = self.USUAL if run % 7 else 10 * self.USUAL
+        usual = self.USUAL * (1 + 0.02 / run) if run % 7 else 10 * self.USUAL
         self.durations.append({1: 5.0, 2: 2.0, 3: 1.0}.get(run, usual))
         self.now += self.LAUNCH
         self.ready = max(self.now, self.ready) + self.durations[-1]
-        return SlowResult(self, self.ready)
+        return SlowResult(self, self.ready, run)
 
 
 class SlowResult:
     """The number 0; every way to read it waits until it is ready."""
 
-    def __init__(self, device, ready):
-        self.device, self.ready = device, ready
+    def __init__(self, device, ready, run):
+        self.device, self.ready, self.run = device, ready, run
 
     def numpy(self):
         self.device.now = max(self.device.now, self.ready)
+        self.device.waited_for.add(self.run)
         return np.float32(0)
 
     def __array__(self, dtype=None, copy=None):
@@ -99,17 +103,25 @@ def check_timer(answer):
     device, said = SlowDevice(), "seconds_a_run(work, clock)"
     seconds = number(call(answer, device.work, device.clock, said=said), said)
     durations, usual = device.durations, SlowDevice.USUAL
-    runs = len(durations)
+    runs, is_usual = len(durations), is_close(seconds, usual, within=0.1)
+    of_all = statistics.median(durations or [0]) + SlowDevice.LAUNCH
     yield {
         "It never runs the work: call work().": not runs,
+        "It doesn't read the clock that it is given: call clock(), not "
+        "time.perf_counter().": not device.times_read,
         "Read the clock before and after a run: call clock() twice.": device.times_read < 2,
         "It returns less than 0: subtract the start from the end.": seconds < 0,
+        "It runs the work once, and the first run is the slowest: warm up, and repeat.": runs == 1,
+        f"It says {seconds:.3g} seconds: wait for every run, not only the last.": not is_usual
+        and device.waited_for == {runs},
         f"It says {seconds:g} seconds. That is only the start of a run: wait for the result, with "
         f"float(work()), and read the clock after that.": seconds <= 2 * SlowDevice.LAUNCH,
-        "It runs the work once, and the first run is the slowest: warm up, and repeat.": runs == 1,
         f"It runs the work {runs} times: repeat it more often.": runs < 6,
+        "Your median counts all runs: leave out the first runs, the warm-up.": is_close(
+            seconds, of_all, within=1e-9
+        ),
     }
-    if is_close(seconds, usual, within=0.1):
+    if is_usual:
         return
 
     def is_one_of(wanted):

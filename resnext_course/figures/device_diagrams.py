@@ -1,9 +1,10 @@
-"""A drawing of the places that data pass on their way to a GPU."""
+"""Drawings of devices: the places that data pass on their way to a GPU, and measured times."""
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator, NullLocator
 
-from resnext_helpers.plots import COLORS, Picture
+from resnext_helpers.plots import COLORS, CYCLE, MARKERS, Picture
 
 
 def host_and_device():
@@ -31,6 +32,31 @@ def host_and_device():
         "which has a few strong cores. They are copied over a narrow road from host memory to "
         "device memory, the memory of the GPU, which has thousands of small cores.",
     )
+
+
+def runs(times, typical, warm_up=3):
+    """Each run's milliseconds and their median, by the device's name."""
+    figure, axis = plt.subplots(figsize=(10, 4))
+    for name, color, marker, dashes in zip(times, CYCLE, MARKERS, ["--", ":"], strict=False):
+        axis.plot(range(1, len(times[name]) + 1), times[name], marker, ls="-", c=color, label=name)
+        label = f"{name}, median: {typical[name]:.2g} ms"
+        axis.axhline(typical[name], color=color, linestyle=dashes, label=label)
+    every = np.concatenate(list(times.values()))
+    axis.axvspan(0.5, warm_up + 0.5, color="gray", alpha=0.25, label="warm-up, not counted")
+    # From far below to far above, with marks such as 1, 2, 3, 5, 10: a GPU's first run takes a
+    # thousand times as long as a usual one, and a CPU's hardly longer.
+    axis.set(yscale="log", ylim=(every.min() / 2, every.max() * 2))
+    steps = (1, 2, 3, 5) if every.max() < 100 * every.min() else (1,)
+    axis.yaxis.set_major_locator(LogLocator(subs=steps))
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.yaxis.set_major_formatter("{x:g}")
+    longest = max(map(len, times.values()))
+    axis.set(xlabel="run", xlim=(0.5, longest + 0.5), xticks=range(1, longest + 1))
+    axis.set(ylabel="milliseconds (less is better)", title="One convolution, on this machine")
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    medians = ", ".join(f"{name} {value:.2g} ms" for name, value in typical.items())
+    alt = f"Lines: milliseconds of each of {longest} runs, on a log scale; median: {medians}."
+    return Picture(figure, alt, **times)
 
 
 def _draw_box(axis, x, y, name, words, color):

@@ -54,6 +54,7 @@ MATRIX = np.array([[5, 1, 0], [2, 7, 3], [0, 0, 9]])
 NAMES = ["Bananaquit 曲嘴森莺", "Black Skimmer", "Cockatoo"]
 PHOTOS = RNG.integers(0, 256, (9, 32, 32, 3), dtype=np.uint8)
 RESPONSE = RNG.random((9, 4))
+RUNS = {"CPU": [50.0, 40.0, *(18 * [20.0])], "GPU": [900.0, 2.0, *(18 * [0.5])]}
 DRAWINGS = {
     "feature maps": lambda: diagrams.feature_maps(
         {"one group": (grouped(8, 8, 1), 1), "four groups": (grouped(8, 8, 4), 4)}
@@ -69,6 +70,8 @@ DRAWINGS = {
     "bars of blocks": lambda: block_diagrams.weight_bars(two_blocks(), "Two blocks"),
     "three forms": block_diagrams.three_forms,
     "host and device": device_diagrams.host_and_device,
+    "runs": lambda: device_diagrams.runs(RUNS, {"CPU": 20.0, "GPU": 0.5}),
+    "runs on a CPU": lambda: device_diagrams.runs({"CPU": RUNS["CPU"]}, {"CPU": 20.0}),
     "timeline": pipeline_timeline.picture,
     "confusion matrix": lambda: confusion.picture(MATRIX, NAMES),
     "what groups like": lambda: group_responses.picture(
@@ -255,6 +258,30 @@ def test_three_forms_write_the_channels_of_the_real_block(drawn):
 
 
 # Other drawings
+
+
+def test_runs_of_a_convolution(drawn):
+    figure, picture = drawn("runs")
+    (axis,) = figure.axes
+    each, medians = axis.lines[::2], axis.lines[1::2]
+    for line, median, (name, typical) in zip(
+        each, medians, {"CPU": 20.0, "GPU": 0.5}.items(), strict=True
+    ):
+        assert list(line.get_xdata()) == list(range(1, 21))
+        assert list(line.get_ydata()) == RUNS[name]
+        assert set(median.get_ydata()) == {typical}
+    (warm_up,) = axis.patches
+    assert (warm_up.get_x(), warm_up.get_width()) == (0.5, 3)  # runs 1, 2 and 3
+    assert axis.get_yscale() == "log" and axis.get_ylabel().startswith("milliseconds")
+    assert axis.get_ylim()[0] <= 0.25 and axis.get_ylim()[1] >= 1800  # no point at the edge
+    assert "CPU 20 ms, GPU 0.5 ms" in picture.alt
+
+
+@pytest.mark.parametrize("name", ["runs", "runs on a CPU"])
+def test_a_scale_of_runs_has_some_marks_and_not_too_many(drawn, name):
+    (axis,) = drawn(name)[0].axes
+    low, high = axis.get_ylim()
+    assert 2 <= sum(low <= mark <= high for mark in axis.get_yticks()) <= 6
 
 
 def test_the_device_drawing_has_an_arrow_for_each_road(drawn):

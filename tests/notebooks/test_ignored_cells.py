@@ -105,7 +105,7 @@ def test_a_gpu_is_timed_beside_the_cpu_and_without_the_warm_up(names):
         "statistics": statistics,
         "my_milliseconds": 7,
     }
-    lines, _ = run("01", names, "measure")
+    lines, _ = run("01", names, "measure", "speed")
     assert names["shown"] == [("milliseconds of a run on the CPU", 7, 20.0, "ms")]
     # 8·56·56·128·3·3·128 = 3,699,376,128 in 0.02 s, and in 0.0005 s.
     assert lines == [

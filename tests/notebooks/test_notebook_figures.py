@@ -64,22 +64,6 @@ def texts(axis):
     return [text.get_text() for text in axis.texts]
 
 
-def test_runs_of_a_convolution(draw):
-    times = {"CPU": [50.0, 40.0, *(18 * [20.0])], "GPU": [9.0, *(19 * [0.5])]}
-    typical = {"CPU": 20.0, "GPU": 0.5}
-    figure, alt = draw("01", "measure-figure", times=times, typical=typical)
-    (axis,) = figure.axes
-    runs, medians = axis.lines[::2], axis.lines[1::2]
-    for line, median, name in zip(runs, medians, times, strict=True):
-        assert list(line.get_xdata()) == list(range(1, 21))
-        assert list(line.get_ydata()) == times[name]
-        assert set(median.get_ydata()) == {typical[name]}
-    (warm_up,) = axis.patches
-    assert (warm_up.get_x(), warm_up.get_width()) == (0.5, 3)  # runs 1, 2 and 3
-    assert axis.get_xlabel() and axis.get_ylabel().startswith("milliseconds")
-    assert "CPU 20 ms, GPU 0.5 ms" in alt
-
-
 def test_bits(draw):
     figure, _ = draw("01", "bits-figure")
     sign, exponent, fraction = figure.axes[0].containers
