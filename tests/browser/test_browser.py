@@ -302,7 +302,8 @@ def test_live_slides_are_as_large_as_the_decks_and_fit(page, lab, name):
     notebook.do("() => window.jupyterapp.commands.execute('deck:stop')")
     assert letters == pytest.approx([26, 19], abs=0.2)  # as in deck.css
     assert len(found) > 30
-    assert [slide for slide in found if max(slide[2].values()) > 0] == []
+    too_large = [slide for slide in found if max(slide[2].values()) > 0]
+    assert not too_large, too_large
 
 
 def test_live_slides_advance_with_the_keyboard(deck):
