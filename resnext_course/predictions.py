@@ -18,7 +18,7 @@ def compare(question, predicted, actual, unit="", within=None):
     A measured result varies: ``within=0.5`` lets a prediction be half of it off, and rounds it.
     """
     result = _with_unit(actual, unit) if within is None else _about(actual, unit)
-    told, judged = _with_unit(predicted, unit), verdict(predicted, actual, within)
+    told, judged = _with_unit(predicted, unit), verdict(predicted, actual, within, unit)
     _compared[question] = told, result, judged
     said = f"You predicted {told}: {judged}."
     if predicted is None:
@@ -26,7 +26,7 @@ def compare(question, predicted, actual, unit="", within=None):
     print(f"{question}: {result}", said, sep="\n")
 
 
-def verdict(predicted, actual, within=None):
+def verdict(predicted, actual, within=None, unit=""):
     """In words, how near a prediction came to the result."""
     if predicted is None:
         return NONE
@@ -39,11 +39,17 @@ def verdict(predicted, actual, within=None):
         return "right"
     if within is not None and difference <= within * abs(actual):
         return "right, as near as this can be measured"
+    if unit == "%" and 0 < predicted < 1 <= actual:
+        return f"did you mean {100 * predicted:.3g}%? Write per cent, not a fraction"
     direction = "high" if predicted > actual else "low"
     if difference <= CLOSE * abs(actual):
         return f"close, a little too {direction}"
     factor = max(predicted / actual, actual / predicted) if predicted * actual > 0 else 0
-    return f"{factor:,.3g} times too {direction}" if factor >= 2 else f"too {direction}"
+    if factor < 2:
+        return f"too {direction}"
+    rounded = float(f"{factor:.2g}")
+    about = "" if rounded == factor else "about "
+    return f"{about}{rounded:,.15g} times too {direction}"
 
 
 def recap():

@@ -114,8 +114,7 @@ def early_stride(x, channels, width, groups, strides=1):
 FAULTS = {
     "groups swapped": Fault(
         groups_swapped,
-        "You have swapped two numbers: `groups` is how many groups there are, not how many "
-        "channels are in one.",
+        "What does `groups` count: the groups, or the channels in one?",
         "has more weights in its 3×3 than a right one",
     ),
     "no projection": Fault(

@@ -101,14 +101,16 @@ def draw(cardinality, width):
 
 
 def _draw_curve(axis, cardinality, width):
-    paths = np.geomspace(0.7, 180)
+    paths = np.geomspace(0.25, 180)
     axis.plot(paths, width_at_equal_price(paths), color="black")
     axis.fill_between(paths, CHANNELS / paths, 1000, facecolor="0.9", edgecolor="0.5")
     style = {"color": COLORS["blue"], "marker": "s", "linestyle": "none"}
     axis.plot(*zip(*models.TABLE_2.items(), strict=True), label="the paper's, with error", **style)
     for point in models.TABLE_2.items():
         error = f"{PAPER_ERRORS[point[0]]} %"
-        axis.annotate(error, point, (7, 5), textcoords="offset points", fontsize=12)
+        # Left and below: on the other side it would lie across the border of "too wide".
+        style = {"ha": "right", "va": "top", "fontsize": 12}
+        axis.annotate(error, point, (-8, -4), textcoords="offset points", **style)
     ring = {"mec": COLORS["vermillion"], "mew": 3, "markersize": 17, "mfc": "none"}
     axis.plot(cardinality, width, "o", label="your block", color="none", **ring)
     axis.text(40, 50, "too wide", ha="center", fontsize=12)
@@ -116,6 +118,6 @@ def _draw_curve(axis, cardinality, width):
     axis.set_yscale("log", base=2)
     axis.set_xticks(CARDINALITIES, CARDINALITIES)
     axis.set_yticks(CARDINALITIES, CARDINALITIES)
-    axis.set(xlim=(0.7, 180), ylim=(0.7, 180), xlabel="cardinality C", ylabel="width of a path d")
+    axis.set(xlim=(0.25, 180), ylim=(0.7, 180), xlabel="cardinality C", ylabel="width of a path d")
     axis.set_title("On the line: ResNet's price.\nAbove it: more expensive")
     axis.legend(loc="lower left", fontsize=12)

@@ -7,7 +7,6 @@ import math
 
 import keras
 import matplotlib.pyplot as plt
-import pandas as pd
 from matplotlib.patches import Polygon, Rectangle
 
 from resnext_helpers.layers import GroupedConv2D
@@ -45,34 +44,6 @@ def side_by_side(blocks):
         )
         alt += f" {title}: {words}; {sum(weights(model)):,} weights in all."
     return Picture(figure, alt)
-
-
-def weight_bars(blocks, title):
-    """The weights of blocks as horizontal bars, each divided into its convolutions.
-
-    Args:
-        blocks: built models by name, each one block of three convolutions in a row.
-        title: the figure's title.
-    """
-    counted = pd.DataFrame({name: weights(model) for name, model in blocks.items()}).T
-    counted.columns = ["first 1×1", "3×3", "last 1×1"]
-    figure, axis = plt.subplots(figsize=(9, 1.9 + 0.55 * len(blocks)))
-    style = {"width": 0.8, "color": STEP_COLORS, "edgecolor": "black", "legend": False}
-    counted.plot.barh(stacked=True, ax=axis, **style)
-    for bars, hatch in zip(axis.containers, HATCHES, strict=False):
-        plt.setp(bars, hatch=hatch)
-    totals = {name: f"{total:,}" for name, total in counted.sum(axis=1).items()}
-    axis.bar_label(axis.containers[-1], list(totals.values()), padding=4)
-    axis.margins(x=0.14)
-    axis.invert_yaxis()
-    axis.grid(visible=False, axis="y")
-    axis.set_xlabel("weights in the three convolutions")
-    axis.xaxis.set_major_formatter("{x:,.0f}")
-    figure.suptitle(title, fontsize=15)
-    figure.legend(loc="outside lower center", ncols=3)
-    return Picture(
-        figure, f"Bars of the weights in a block. {'; '.join(map(': '.join, totals.items()))}."
-    )
 
 
 def draw_block(axis, title, model):

@@ -67,7 +67,6 @@ DRAWINGS = {
         grouped(128, 128, 32), 32, blocks=4, title="4 convolutions"
     ),
     "blocks side by side": lambda: block_diagrams.side_by_side(two_blocks()),
-    "bars of blocks": lambda: block_diagrams.weight_bars(two_blocks(), "Two blocks"),
     "three forms": block_diagrams.three_forms,
     "host and device": device_diagrams.host_and_device,
     "runs": lambda: device_diagrams.runs(RUNS, {"CPU": 20.0, "GPU": 0.5}),
@@ -236,17 +235,6 @@ def test_shapes_are_as_wide_as_their_channels(drawn):
     assert "3×3\n64 → 64\n36,864 weights" in resnet
     assert "3×3 in 32 groups\n128 → 128\n4,608 weights" in resnext
     assert "1×1\n128 → 256\n32,768 weights" in resnext
-
-
-def test_bars_are_as_long_as_the_weights(drawn):
-    figure, picture = drawn("bars of blocks")
-    (axis,) = figure.axes
-    lengths = [[bar.get_width() for bar in container] for container in axis.containers]
-    assert lengths == [[16_384, 32_768], [36_864, 4_608], [16_384, 32_768]]
-    starts = [[bar.get_x() for bar in container] for container in axis.containers]
-    assert starts == [[0, 0], [16_384, 32_768], [53_248, 37_376]]
-    assert texts_of(axis) == ["69,632", "70,144"]
-    assert "ResNet block: 69,632; ResNeXt block: 70,144" in picture.alt
 
 
 def test_three_forms_write_the_channels_of_the_real_block(drawn):

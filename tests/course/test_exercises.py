@@ -288,6 +288,7 @@ ROWS = [
     ("03-diagnose", SUSPECTS | {"G": OTHERS["G"]}, "which outputs do the inputs 0 to 3 feed"),
     ("04-params", 64 * (256 * 4 + 9 * 4**2 + 4 * 256.0), RIGHT),
     ("04-params", 70_144, "That is the 32×4d block"),
+    ("04-params", 69_632, "That is the ResNet block"),
     ("04-params", 720_896, "ordinary 3×3"),
     ("04-params", 141_824, "batch norms too"),
     ("04-params", 2_192, "That is one path"),

@@ -27,6 +27,8 @@ def nothing_predicted_yet():
         (3, 5, "too low"),
         (32, 4, "8 times too high"),
         (4, 32, "8 times too low"),
+        (69.632, 70_144, "about 1,000 times too low"),
+        (9_876_543, 2, "about 4,900,000 times too high"),
         (-4, 4, "too low"),
         (4, 0, "too high"),
         (0, 4, "too low"),
@@ -34,6 +36,19 @@ def nothing_predicted_yet():
 )
 def test_the_verdict_says_how_near_a_prediction_came(predicted, actual, words):
     assert predictions.verdict(predicted, actual) == words
+
+
+@pytest.mark.parametrize(
+    "predicted, actual, unit, words",
+    [
+        (0.33, 33, "%", "did you mean 33%? Write per cent, not a fraction"),
+        (0.5, 33, "%", "did you mean 50%? Write per cent, not a fraction"),
+        (0.5, 0.7, "%", "too low"),
+        (0.33, 33, "", "100 times too low"),
+    ],
+)
+def test_a_fraction_in_place_of_per_cent_is_noticed(predicted, actual, unit, words):
+    assert predictions.verdict(predicted, actual, unit=unit) == words
 
 
 def test_a_result_is_shown_beside_its_prediction_and_without_one(capsys):
@@ -53,7 +68,7 @@ def test_a_result_is_shown_beside_its_prediction_and_without_one(capsys):
         (5, "right, as near as this can be measured"),
         (2, "right, as near as this can be measured"),
         (6, "too high"),
-        (32, "9.24 times too high"),
+        (32, "about 9.2 times too high"),
         (None, "no prediction"),
     ],
 )
