@@ -256,7 +256,7 @@ ROWS = [
     ("03-who-sees", range(9, 17), "counted from 1"),
     ("03-who-sees", range(16, 24), "one group too far"),
     ("03-who-sees", range(128), "standard convolution"),
-    ("03-who-sees", [8, 9], "more than 2"),
+    ("03-who-sees", [8, 9], "All of these are right, but some are missing: you have 2."),
     ("03-who-sees", [], "First find the group"),
     ("03-who-sees", itertools.count(), "First find the group"),
     ("03-who-sees", 8, "must be a list of numbers"),
@@ -415,6 +415,11 @@ CHANGES = [
         "Its third axis holds",
     ),
     ("03-by-hand", {"kernels[g]": "kernels[g][..., :6]"}, "shape is (2, 5, 6, 18)"),
+    (
+        "03-by-hand",
+        {"kernels[g]": "kernel[..., 6 * g : 6 * g + 6]"},
+        "(2, 5, 6, 36). Your cuts of the kernel are 6 filters wide. A group has 36 / 3 = 12 filte",
+    ),
     ("03-by-hand", {"(results, axis=-1)": "(results, axis=1)"}, "shape is (2, 15, 6, 12)"),
     (
         "03-by-hand",
