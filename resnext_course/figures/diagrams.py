@@ -68,6 +68,27 @@ def connections(panels):
     return Picture(figure, alt)
 
 
+def tables(found):
+    """Two rows of small tables: a row for each input channel, a column for each output channel.
+
+    Args:
+        found: ``feeds`` by title, all of one size.
+    """
+    figure, axes = plt.subplots(2, -(-len(found) // 2), figsize=(9, 4.8))
+    alt = "Tables: a row for each input channel, a column for each output channel, filled where "
+    alt += "the input feeds the output."
+    for axis, (title, feeds) in zip(axes.flat, found.items(), strict=True):
+        axis.imshow(feeds, "Greys", vmin=0, vmax=1.5)
+        axis.set(title=title, xlabel="output", ylabel="input", xticks=(0, 4, 8), yticks=(0, 4, 8))
+        axis.grid(False)
+        for edge in range(1, len(feeds)):
+            axis.axhline(edge - 0.5, color="lightgrey", linewidth=0.8)
+            axis.axvline(edge - 0.5, color="lightgrey", linewidth=0.8)
+        alt += f" {title}: one input after the other feeds the outputs "
+        alt += f"{[np.flatnonzero(row).tolist() for row in feeds]}."
+    return Picture(figure, alt)
+
+
 def kernel_matrix(feeds, groups, *, blocks, title):
     """The kernels of merged groups as one table: a row for each input channel, a column for each
     filter.

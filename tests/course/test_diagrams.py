@@ -66,6 +66,9 @@ DRAWINGS = {
     "merged kernel": lambda: diagrams.kernel_matrix(
         grouped(128, 128, 32), 32, blocks=4, title="4 convolutions"
     ),
+    "tables": lambda: diagrams.tables(
+        dict.fromkeys("ABCDEFG", np.eye(12)) | {"H": grouped(12, 12, 3)}
+    ),
     "blocks side by side": lambda: block_diagrams.side_by_side(two_blocks()),
     "bars of blocks": lambda: block_diagrams.weight_bars(two_blocks(), "Two blocks"),
     "three forms": block_diagrams.three_forms,
@@ -227,6 +230,14 @@ def test_merged_blocks_are_hatched_around_the_weights(drawn):
     corners = [(*p.get_xy(), p.get_width(), p.get_height()) for p in hatched]
     assert corners == [(at - 0.5, at - 0.5, 32, 32) for at in (0, 32, 64, 96)]
     assert f"4 larger squares, which hold {4 * 32 * 32 - 512} zeros" in picture.alt
+
+
+def test_each_table_shows_its_own_connections(drawn):
+    figure, picture = drawn("tables")
+    assert [axis.get_title() for axis in figure.axes] == list("ABCDEFGH")
+    shown = [np.asarray(axis.images[0].get_array()) for axis in figure.axes]
+    np.testing.assert_array_equal(shown, [*[np.eye(12)] * 7, grouped(12, 12, 3)])
+    assert "G: one input after the other feeds the outputs [[0], [1], [2]," in picture.alt
 
 
 # Blocks

@@ -122,20 +122,6 @@ def test_weights_by_groups(draw):
     assert "'32': 4608" in alt
 
 
-def test_the_tables_of_the_suspects(draw):
-    names = {
-        "wrong_convolutions": SimpleNamespace(line_up=lambda: (dict.fromkeys("ABCDEFG"), None)),
-        "connections": lambda channels, filters, groups: np.eye(12, dtype=bool),
-        "probe": lambda suspect, channels: np.eye(12, dtype=bool)[::-1],
-    }
-    figure, alt = draw("03", "line-up", **names)
-    assert [axis.get_title() for axis in figure.axes] == ["wanted", *"ABCDEFG"]
-    shown = [np.asarray(axis.images[0].get_array()) for axis in figure.axes]
-    np.testing.assert_array_equal(shown[0], np.eye(12))
-    np.testing.assert_array_equal(shown[1:], [np.eye(12)[::-1]] * 7)
-    assert "wanted: inputs 0 to 11 feed the outputs [[0], [1]" in alt and "G: inputs" in alt
-
-
 def test_speed_by_groups(draw):
     names = {
         "tf": SimpleNamespace(random=SimpleNamespace(normal=np.zeros)),
