@@ -16,7 +16,8 @@ def channels(right, mistakes, otherwise):
         are_whole = all(isinstance(one, int) for one in found)
         yield {"The answer must be a list of whole numbers, for example [0, 1, 2].": not are_whole}
         yield {
-            f"These do, but there are more than {len(found)}.": found and found < right,
+            f"All of these are right, but some are missing: you have {len(found)}.": found
+            and found < right,
             mistakes.get(found, otherwise): found != right,
         }
 
@@ -103,6 +104,12 @@ def check_layer(answer, x, kernel, groups):
         (batch, height, width, filters * groups): " Each group uses all filters: cut the kernel's "
         "last axis too.",
     }.get(result.shape, "")
+    width, own = x.shape[-1] // groups, filters // groups
+    if {shape[3] for _, shape in calls} == {width} != {own}:
+        why = (
+            f" Your cuts of the kernel are {width} filters wide. A group has {filters} / {groups} "
+            f"= {own} filters: count them in the kernel."
+        )
     case = f"The result's shape is {result.shape}, and it should be {wanted.shape}."
     yield {f"{case}{why}": result.shape != wanted.shape}
     if is_same(result, wanted):

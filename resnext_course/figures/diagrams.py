@@ -45,9 +45,10 @@ def feature_maps(panels):
 def connections(panels):
     """Input channels above, output channels below, a line where one feeds the other.
 
-    Each group has a colour and a line style, and up to 16 channels also have their numbers and
-    their groups' names. An input channel that feeds nothing is grey, with a broken edge and the
-    word "dead".
+    Each group has a colour and a line style (if only one of several is read, each of its channels
+    has a style), and up to 16 channels also have their numbers and their groups' names. Of more
+    channels only the first two groups are drawn, if they have room for theirs. An input channel
+    that feeds nothing is grey, with a broken edge and the word "dead".
 
     Args:
         panels: ``(feeds, groups)`` by title, one drawing each, side by side.
@@ -56,10 +57,35 @@ def connections(panels):
     figure, axes = plt.subplots(1, count, figsize=(min(11, 8 * count), 3.7), squeeze=False)
     alt = "Input channels above, output channels below, lines between them."
     for axis, (title, (feeds, groups)) in zip(axes.flat, panels.items(), strict=True):
-        _draw_connections(axis, feeds, groups)
+        shown = _first_two_groups(feeds, groups)
+        _draw_connections(axis, shown, groups if shown is feeds else 2)
+        if shown is not feeds:
+            axis.text(1.07, 0.5, f"… {groups - 2} more", ha="left", va="center")
         axis.set_title(f"{title}\n{feeds.sum()} connections")
         alt += f" {title}: {feeds.sum()} lines, {feeds.sum(axis=0).max()} to an output"
         alt += f", and {(~feeds.any(axis=1)).sum()} dead inputs."
+        alt += "" if shown is feeds else " The first two groups are drawn."
+    return Picture(figure, alt)
+
+
+def tables(found):
+    """Two rows of small tables: a row for each input channel, a column for each output channel.
+
+    Args:
+        found: ``feeds`` by title, all of one size.
+    """
+    figure, axes = plt.subplots(2, -(-len(found) // 2), figsize=(9, 4.8))
+    alt = "Tables: a row for each input channel, a column for each output channel, filled where "
+    alt += "the input feeds the output."
+    for axis, (title, feeds) in zip(axes.flat, found.items(), strict=True):
+        axis.imshow(feeds, "Greys", vmin=0, vmax=1.5)
+        axis.set(title=title, xlabel="output", ylabel="input", xticks=(0, 4, 8), yticks=(0, 4, 8))
+        axis.grid(False)
+        for edge in range(1, len(feeds)):
+            axis.axhline(edge - 0.5, color="lightgrey", linewidth=0.8)
+            axis.axvline(edge - 0.5, color="lightgrey", linewidth=0.8)
+        alt += f" {title}: one input after the other feeds the outputs "
+        alt += f"{[np.flatnonzero(row).tolist() for row in feeds]}."
     return Picture(figure, alt)
 
 
@@ -88,7 +114,7 @@ def kernel_matrix(feeds, groups, *, blocks, title):
     for block in range(blocks):
         corner = block * width - 0.5, block * height - 0.5
         axis.add_patch(Rectangle(corner, width, height, **ZEROS))
-    weights = Patch(facecolor=CYCLE[0], label="weights, a colour for each group")
+    weights = Patch(facecolor=CYCLE[0], label=f"weights ({len(CYCLE)} colours, in turn)")
     zeros = Patch(**ZEROS, label="zeros, multiplied too")
     beside = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5), "frameon": False}
     axis.legend(handles=[weights, zeros], **beside)
@@ -156,11 +182,14 @@ def _draw_connections(axis, feeds, groups):
     # A gap between groups. Both rows are equally long: a group's outputs stand below its inputs.
     places = [np.arange(len(group)) + group / 2 for group in group_of]
     above, below = (row / row[-1] for row in places)
-    of_line = group_of[0][np.argwhere(feeds)[:, 0]]
+    inputs = np.argwhere(feeds)[:, 0]
+    of_line = group_of[0][inputs]
+    is_one = groups > 1 and len(set(of_line)) == 1  # each channel has its style then
+    style_of = inputs - inputs.min() if is_one else of_line
     lines = LineCollection(
         [[(above[i], 1), (below[o], 0)] for i, o in np.argwhere(feeds)],
         colors=[_color(group) for group in of_line],
-        linestyles=[LINE_STYLES[group % len(LINE_STYLES)] for group in of_line],
+        linestyles=[LINE_STYLES[style % len(LINE_STYLES)] for style in style_of],
         linewidths=0.6 if not readable else 1.2 if groups == 1 else 2.2,
         antialiaseds=readable,  # thousands of smoothed lines would take seconds
         zorder=1,
@@ -179,6 +208,14 @@ def _draw_connections(axis, feeds, groups):
             axis.text(x, -0.2, f"group {group + 1}", **style)
     axis.set(xlim=(-0.07, 1.07), ylim=(-0.8 if readable and turned else -0.4, 1.35))
     axis.axis("off")
+
+
+def _first_two_groups(feeds, groups):
+    """The part of a large ``feeds`` that has room for numbers; ``feeds`` where it can't be cut."""
+    i, o = (2 * size // groups for size in feeds.shape)
+    is_apart = not feeds[:i, o:].any() and not feeds[i:, :o].any()
+    is_cut = max(i, o) <= READABLE < max(feeds.shape) and groups > 2 and is_apart
+    return feeds[:i, :o] if is_cut else feeds
 
 
 def _draw_channels(axis, name, row, y, colors, readable):

@@ -62,9 +62,13 @@ DRAWINGS = {
     "connections": lambda: diagrams.connections(
         {"right": (grouped(8, 8, 4), 4), "broken": (as_the_article(8, 4), 4)}
     ),
+    "many small groups": lambda: diagrams.connections({"layer": (grouped(128, 64, 32), 32)}),
     "sixteen groups of one": lambda: diagrams.connections({"layer": (grouped(16, 16, 16), 16)}),
     "merged kernel": lambda: diagrams.kernel_matrix(
         grouped(128, 128, 32), 32, blocks=4, title="4 convolutions"
+    ),
+    "tables": lambda: diagrams.tables(
+        dict.fromkeys("ABCDEFG", np.eye(12)) | {"H": grouped(12, 12, 3)}
     ),
     "blocks side by side": lambda: block_diagrams.side_by_side(two_blocks()),
     "three forms": block_diagrams.three_forms,
@@ -148,14 +152,28 @@ def test_groups_differ_in_colour_and_in_line_and_dead_channels_are_marked(drawn)
     groups = [text for text in texts_of(right) if text.startswith("group")]
     assert groups == [f"group {g}" for g in (1, 2, 3, 4)]
     assert texts_of(right).count("dead") == 0 and texts_of(broken).count("dead") == 6
+    styles = {start: line for start, _, (_, line) in lines(broken)}  # of the two that are read
+    assert len(styles) == len(set(styles.values())) == 2
     assert "broken: 16 lines, 2 to an output, and 6 dead inputs." in picture.alt
 
 
 def test_many_channels_are_lines_without_numbers(figures):
-    diagrams.connections({"layer": (grouped(128, 64, 32), 32)})
+    diagrams.connections({"layer": (grouped(128, 64, 4), 4)})
     (axis,) = figures[0].axes
-    assert len(lines(axis)) == 128 * 2
+    assert len(lines(axis)) == 128 * 16
     assert texts_of(axis) == ["input", "output"]
+
+
+def test_of_many_small_groups_the_first_two_are_drawn(drawn):
+    figure, picture = drawn("many small groups")
+    (axis,) = figure.axes
+    assert len(lines(axis)) == 2 * 4 * 2 and "256 connections" in axis.get_title()
+    assert {"7", "3", "group 2", "… 30 more"} < set(texts_of(axis)) and "8" not in texts_of(axis)
+    assert "layer: 256 lines, 4 to an output, and 0 dead inputs. The first two" in picture.alt
+    linked = grouped(128, 64, 32)
+    linked[0, 63] = True  # not apart: nothing may be hidden
+    diagrams.connections({"layer": (linked, 32)})
+    assert len(lines(plots.plt.gcf().axes[0])) == 257
 
 
 # Feature maps as boxes
@@ -214,6 +232,14 @@ def test_merged_blocks_are_hatched_around_the_weights(drawn):
     corners = [(*p.get_xy(), p.get_width(), p.get_height()) for p in hatched]
     assert corners == [(at - 0.5, at - 0.5, 32, 32) for at in (0, 32, 64, 96)]
     assert f"4 larger squares, which hold {4 * 32 * 32 - 512} zeros" in picture.alt
+
+
+def test_each_table_shows_its_own_connections(drawn):
+    figure, picture = drawn("tables")
+    assert [axis.get_title() for axis in figure.axes] == list("ABCDEFGH")
+    shown = [np.asarray(axis.images[0].get_array()) for axis in figure.axes]
+    np.testing.assert_array_equal(shown, [*[np.eye(12)] * 7, grouped(12, 12, 3)])
+    assert "G: one input after the other feeds the outputs [[0], [1], [2]," in picture.alt
 
 
 # Blocks

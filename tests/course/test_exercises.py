@@ -28,6 +28,7 @@ CELLS = {
     path.name[:2]: {cell.id: cell.source for cell in nbformat.read(path, 4).cells}
     for path in sorted((PROJECT / "notebooks").glob("0*.ipynb"))
 }
+CUTS_OF_6 = "cuts of the kernel are 6 filters wide. A group has 36 / 3 = 12 filters: count them"
 RIGHT = None  # in the tables, in place of words from the message
 
 
@@ -263,7 +264,7 @@ ROWS = [
     ("03-who-sees", range(9, 17), "counted from 1"),
     ("03-who-sees", range(16, 24), "one group too far"),
     ("03-who-sees", range(128), "standard convolution"),
-    ("03-who-sees", [8, 9], "more than 2"),
+    ("03-who-sees", [8, 9], "All of these are right, but some are missing: you have 2."),
     ("03-who-sees", [], "First find the group"),
     ("03-who-sees", itertools.count(), "First find the group"),
     ("03-who-sees", 8, "must be a list of numbers"),
@@ -437,7 +438,9 @@ CHANGES = [
         {"(kernel, groups, axis=-1)": "(kernel, groups, axis=2)"},
         "Its third axis holds",
     ),
-    ("03-by-hand", {"kernels[g]": "kernels[g][..., :6]"}, "shape is (2, 5, 6, 18)"),
+    ("03-by-hand", {"kernels[g]": "kernels[g][..., :7]"}, "shape is (2, 5, 6, 21)"),
+    ("03-by-hand", {"kernels[g]": "kernels[g][..., :6]"}, CUTS_OF_6),
+    ("03-by-hand", {"kernels[g]": "kernel[..., 6 * g : 6 * g + 6]"}, CUTS_OF_6),
     ("03-by-hand", {"(results, axis=-1)": "(results, axis=1)"}, "shape is (2, 15, 6, 12)"),
     (
         "03-by-hand",
