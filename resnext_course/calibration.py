@@ -57,10 +57,13 @@ def reliability_diagram(rows: list[Bin]):
     """
     figure, axis = plt.subplots(figsize=(9, 4.6))
     style = {"color": plots.COLORS["sky"], "edgecolor": "black", "label": "accuracy"}
+    # A dot ends each bar: else a bin with 0% right would look like an empty one.
+    middles = [(row.low + row.high) / 2 for row in rows]
     lows, accuracies = [row.low for row in rows], [row.accuracy for row in rows]
     axis.bar(lows, accuracies, rows[0].high - rows[0].low, align="edge", **style)
-    for row in rows:
-        middle, right = (row.low + row.high) / 2, round(row.count * row.accuracy)
+    axis.plot(middles, accuracies, "ko", ms=9, clip_on=False, zorder=3)
+    for row, middle in zip(rows, middles, strict=True):
+        right = round(row.count * row.accuracy)
         interval = binomtest(right, row.count).proportion_ci(method="wilson")
         label = "95% interval" if row is rows[0] else None
         axis.vlines(middle, *interval, color="black", lw=2, label=label)

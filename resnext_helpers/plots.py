@@ -123,8 +123,8 @@ def photo_grid(images, titles, alt, columns=4):
     wrap = functools.partial(textwrap.fill, width=int(9 * width))
     shown = ["\n".join(map(wrap, title.split("\n"))) for title in titles]
     height = width + 0.26 + 0.21 * max(title.count("\n") for title in shown)
-    size = columns * width, rows * height
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    size, low = (columns * width, rows * height), {"anchor": "S"}  # leaves the room to the titles
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, subplot_kw=low)
     for axis in axes.flat:
         axis.axis("off")
     for axis, image, title in zip(axes.flat, images, shown, strict=False):

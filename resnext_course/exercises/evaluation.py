@@ -1,5 +1,7 @@
 """The exercises of notebook 06."""
 
+from numbers import Real
+
 import numpy as np
 from scipy.special import softmax
 from sklearn.metrics import confusion_matrix
@@ -10,8 +12,13 @@ from .checking import AnswerError, call, in_case, is_close, number, number_list
 
 
 def check_recall(answer):
+    example = "Give a pair, such as (0.5, 0.6)."
+    yield {example: isinstance(answer, Real)}
     pair = number_list(answer)
-    yield {"Give a pair of numbers: (precision, recall).": len(pair) != 2}
+    yield {
+        example: len(pair) != 2,
+        "You gave percent; give shares between 0 and 1.": max(pair, default=0) > 2,
+    }
     precision, recall = ([is_close(one, share, 0.005) for share in (0.75, 0.9)] for one in pair)
     yield {
         "These are the right numbers in the wrong order: which one asks about all "
@@ -155,6 +162,7 @@ def known_mistakes(right, logits, labels):
     matrix, confidences = right["matrix"], right["confidences"]
     rows = calibration.reliability(confidences, logits.argmax(axis=1) == labels)
     gaps = np.array([row.accuracy - row.confidence for row in rows])
+    recalls = matrix.diagonal() / matrix.sum(axis=1)
     signed = abs(np.average(gaps, weights=[row.count for row in rows]))
     return {
         "accuracy": {"this is the share of the wrong answers.": 1 - right["accuracy"]},
@@ -166,6 +174,7 @@ def known_mistakes(right, logits, labels):
             "this is the accuracy again: each photograph counts the same, so a large class hides "
             "a small one (the micro average). Compute the recall of each class first, then their "
             "mean (the macro average).": right["accuracy"],
+            "this is one number per class; take their mean.": recalls,
             "this divides by the columns, which gives precision.": (
                 matrix.diagonal() / matrix.sum(axis=0)
             ).mean(),

@@ -20,12 +20,12 @@ def beside_paper(measured):
     highs, lows = 100 - np.transpose([ends(mean) for mean in means])
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
-    left.plot(cardinalities, paper, "o-", color=plots.COLORS["blue"])
+    left.plot(cardinalities, paper, "o", color=plots.COLORS["blue"])
     left.set(ylabel="top-1 error (%)", title="the paper, on ImageNet")
     right.vlines(cardinalities, lows, highs, color=plots.COLORS["orange"], lw=2)
-    right.plot(cardinalities, errors, "s--", color=plots.COLORS["orange"])
+    right.plot(cardinalities, errors, "s", color=plots.COLORS["orange"])
     right.set(ylabel="validation error (%)", title="the recorded runs: mean, 95% interval")
-    # The same height in points for both, so that slopes can be compared.
+    # The same height in points for both, so that differences can be compared.
     half = 0.6 * max(highs.max() - lows.min(), np.ptp(paper))
     for axis, shown in ((left, paper), (right, [*lows, *highs])):
         middle = (max(shown) + min(shown)) / 2

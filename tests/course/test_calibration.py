@@ -54,7 +54,9 @@ def test_the_diagram_shows_counts_bars_and_intervals(style, unrendered, figures)
     ends = axis.collections[1].get_segments()[0][:, 1]
     # Newcombe (Statistics in Medicine, 1998), Table I, method 3: Wilson's.
     assert ends == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    (line,) = axis.lines
+    dots, line = axis.lines  # the dots show a bin with 0% right
+    assert list(dots.get_ydata()) == [row.accuracy for row in rows]
+    assert list(dots.get_xdata()) == pytest.approx([row.low + 0.05 for row in rows])
     assert list(line.get_xdata()) == list(line.get_ydata()) == [0, 1]
     assert "90% to 100%: 67% right, photographs: 3" in picture.alt
 

@@ -79,7 +79,7 @@ def notebook():
     wanted = ("seeds", "fair-figure", "paired-difference", "photo-luck", "pairing-gain")
     printed = {}
     for cell in cells:
-        if cell.id in (*wanted, "pairs-needed", "mcnemar"):
+        if cell.id in ("best-and-last", *wanted, "pairs-needed", "mcnemar"):
             with contextlib.redirect_stdout(io.StringIO()) as said:
                 exec(cell.source, names)
             printed[cell.id] = said.getvalue()
@@ -92,7 +92,10 @@ def test_what_the_notebook_says_of_the_recorded_pairs(notebook):
     found = comparison.paired(resnet, resnext)
     low, high = 100 * found.low, 100 * found.high
     assert f"{low:+.1f} to {high:+.1f}" in printed["paired-difference"]
-    assert "can't tell" in printed["paired-difference"] and "can't tell" in prose["pairs-result"]
+    assert "contains 0." in printed["paired-difference"] and "can't tell" in prose["pairs-result"]
+    assert f"Of the {len(comparison.load())} recorded runs we use ten" in prose["fair-predict"]
+    assert {run["validation"] for run in comparison.load()} == {108}
+    assert names["networks"].index.tolist() == [1, 2, 3, 4, 5]
     assert list(names["differences"]) == [3, -7, 0, 0, -1]
     assert "3 photographs more" in prose["pairs"] and "7 fewer" in prose["pairs"]
     assert f"it is {stats.t.ppf(0.975, 4):.2f}" in prose["pairs"]
@@ -104,6 +107,14 @@ def test_what_the_notebook_says_of_the_recorded_pairs(notebook):
     # The choice of the photographs alone explains the spread.
     assert names["photo_luck"] == pytest.approx(100 * math.sqrt(0.936 * 0.064 / 108), abs=0.05)
     assert names["spreads"].max() < names["photo_luck"]
+
+
+def test_how_far_the_best_epoch_lies_above_the_last(notebook):
+    _, printed, _ = notebook
+    one_recipe = [run for run in comparison.load() if "article" not in run["name"]]
+    gaps = [100 * (max(run["val_accuracy"]) - run["val_accuracy"][-1]) for run in one_recipe]
+    assert f"In {len(gaps)} recorded runs" in printed["best-and-last"]
+    assert f"\n{sum(gaps) / len(gaps):.1f} points above" in printed["best-and-last"]
 
 
 def test_how_many_pairs_and_how_sure_that_is(notebook):
@@ -137,6 +148,7 @@ def test_our_errors_stand_beside_the_papers_at_the_same_scale(style, figures):
     assert list(left.lines[0].get_ydata()) == [23.9, 23.0, 22.6, 22.3, 22.2]
     assert list(left.lines[0].get_xdata()) == [1, 2, 4, 8, 32]
     assert list(right.lines[0].get_ydata()) == pytest.approx([8] * 5)
+    assert all(line.get_linestyle() == "None" for line in (left.lines[0], right.lines[0]))
     assert np.ptp(left.get_ylim()) == pytest.approx(np.ptp(right.get_ylim()))
     mean = interval([8, 6, 10])
     for ends in right.collections[0].get_segments():

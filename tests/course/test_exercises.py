@@ -323,7 +323,9 @@ ROWS = [
     ("06-recall", (0.9, 0.75), "wrong order"),
     ("06-recall", (0.5, 0.9), "Precision: of the 24"),
     ("06-recall", (0.75, 0.5), "Recall: of the 20"),
-    ("06-recall", [0.75], "a pair of numbers"),
+    ("06-recall", [0.75], "Give a pair, such as (0.5, 0.6)"),
+    ("06-recall", np.float64(0.75), "Give a pair, such as (0.5, 0.6)"),
+    ("06-recall", (75, 90), "You gave percent"),
     ("06-overfit", 6, "lowest training loss"),
     ("06-overfit", 3, "counted from 0"),
     ("06-overfit", 2, "smallest validation loss"),
@@ -542,6 +544,7 @@ CHANGES = [
         "a bin with one photograph the same",
     ),
     ("06-repair", {"right.mean()": "1 - right.mean()"}, "share of the wrong"),
+    ("06-repair", {"sum(axis=1)).mean()": "sum(axis=1))"}, "one number per class"),
     ("06-repair", {"matrix.sum(axis=1)": "matrix.sum(axis=0)"}, "gives precision"),
     ("06-repair", {"softmax(logits, axis=1)": "logits"}, "these are logits"),
     (
