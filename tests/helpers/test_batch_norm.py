@@ -123,15 +123,6 @@ def test_a_large_mean_does_not_spoil_the_variance():
     np.testing.assert_allclose(running(layer), running_after(x), rtol=1e-3)
 
 
-def test_a_function_takes_pictures_of_any_size():
-    layer = batch_norm()
-    signature = [tf.TensorSpec((None, None, None, SHAPE[-1]))]
-    step = tf.function(lambda x: layer(x, training=True), input_signature=signature)
-    for shape in (SHAPE, (1, 9, 2, 6), (7, 1, 1, 6)):
-        x = pictures(shape=shape)
-        assert_near(step(x), normalized(x, *of_batch(x)[:2]))
-
-
 def test_a_saved_model_comes_back(tmp_path):
     inputs = keras.Input((None, None, SHAPE[-1]))
     layer = BatchNorm(momentum=0.8, epsilon=0.1, gamma_initializer="zeros", name="norm")
