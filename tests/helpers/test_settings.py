@@ -17,14 +17,6 @@ def no_choices(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_the_sample_profile_is_the_default():
-    config = settings.load()
-    assert config.profile == "sample"
-    assert config.image_size == 64
-    assert config.data_dir is None
-    assert config.runs_dir == PROJECT / "runs"
-
-
 def test_the_full_profile_is_the_articles_experiment(monkeypatch):
     monkeypatch.setenv("RESNEXT_PROFILE", "full")
     config = settings.load()
@@ -33,7 +25,8 @@ def test_the_full_profile_is_the_articles_experiment(monkeypatch):
     assert {name: getattr(config, name) for name in article} == article
 
 
-def test_an_empty_variable_counts_as_unset(monkeypatch):
+def test_the_sample_profile_is_the_default_and_an_empty_variable_counts_as_unset(monkeypatch):
+    assert settings.load() == settings.PROFILES["sample"]
     for name in NAMES:
         monkeypatch.setenv(name, "")
     assert settings.load() == settings.PROFILES["sample"]
