@@ -1,6 +1,7 @@
 """What accuracy.py recorded, as sections of RESULTS.md, which report.py writes."""
 
 import itertools
+import math
 import statistics
 import sys
 from pathlib import Path
@@ -8,12 +9,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+import matplotlib.pyplot as plt  # noqa: E402
+import numpy as np  # noqa: E402
 from accuracy import CASES  # noqa: E402
+from scipy import stats  # noqa: E402
 from tables import table  # noqa: E402
 
 from resnext_course import comparison  # noqa: E402
-from resnext_course.comparison import PAPER_ERRORS  # noqa: E402
-from resnext_course.figures import comparison_diagrams  # noqa: E402
+from resnext_course.comparison import PAPER_ERRORS, Interval, ends, interval  # noqa: E402
+from resnext_helpers import plots  # noqa: E402
 from resnext_helpers.layers import BatchNorm  # noqa: E402
 from resnext_helpers.models import TABLE_2  # noqa: E402
 
@@ -29,6 +33,7 @@ RECIPES = {  # the article's cases, and what their rows are called
 }
 NETWORKS = {f"small, {c}×{TABLE_2[c]}": name for name, c in comparison.NETWORKS.items()}
 RESNET, RESNEXT, SMOOTHED = "small, 1×64", "small, 32×4", "small, 32×4, label smoothing"
+PAPER_GAIN = (PAPER_ERRORS[1] - PAPER_ERRORS[32]) / 100  # of ResNeXt-50 over ResNet-50
 LAST = 5  # epochs in which an accuracy that has settled stays about the same
 
 
@@ -48,7 +53,7 @@ def sections(runs, speeds):
         (NETWORKS, "networks.png", "Equal complexity, five cardinalities", pair(runs)),
     ):
         measured = {name: of(runs, case) for case, name in cases.items()}
-        picture = pictures[file] = comparison_diagrams.dots(measured, title)
+        picture = pictures[file] = dots(measured, title)
         parts += [text, f"![{picture.alt}]({file})"]
     return "\n\n".join([*parts, label_smoothing(runs)]), pictures
 
@@ -138,7 +143,7 @@ def fastest_epoch(runs):
 def anew(runs):
     """The mean accuracy with batch norm's statistics measured anew, where it was, in words."""
     values = [run["val_accuracy_anew"] for run in runs if "val_accuracy_anew" in run]
-    return comparison.percent(comparison.interval(values))
+    return percent(interval(values))
 
 
 def late(runs):
@@ -179,7 +184,7 @@ def pair(runs):
 {size} px, batch {batch}, {epochs} epochs, from scratch, all with the course's recipe and a rate up
 to {rate}. A seed gives every network the same split and the same order.
 
-**{comparison.verdict(gaps[comparison.RESNEXT])}**
+**{verdict(gaps[comparison.RESNEXT])}**
 
 The networks of the paper's Table 2:
 
@@ -203,11 +208,74 @@ def of(runs, case):
 
 def mean(runs, case):
     """A case's mean with its interval, in words."""
-    return comparison.percent(comparison.interval(of(runs, case).values()))
+    return percent(interval(of(runs, case).values()))
 
 
 def difference(runs, first, second):
     """In points, ``second`` minus ``first`` over the seeds of both, in words."""
     if first == second:
         return "–"
-    return comparison.points(comparison.paired(of(runs, first), of(runs, second)))
+    return points(comparison.paired(of(runs, first), of(runs, second)))
+
+
+def percent(mean: Interval) -> str:
+    """A mean accuracy with its interval, such as ``94.1% (92.0 to 96.2)``."""
+    low, high = ends(mean)
+    return f"{mean.mean:.1%} " + ("(one seed)" if mean.count == 1 else f"({low:.1f} to {high:.1f})")
+
+
+def points(gap: Interval) -> str:
+    """A paired difference with its interval, in percentage points: ``+1.3 (−0.8 to +3.4)``."""
+    return "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * n for n in gap[:3])).replace("-", "−")
+
+
+def verdict(gap: Interval) -> str:
+    """What a paired difference, ResNeXt-50 minus ResNet-50, says of the two, and what it can't."""
+    found = f"ResNeXt-50 minus ResNet-50, in points: {points(gap)}, {gap.count} pairs."
+    if not gap.leaves_out_0:
+        return (
+            f"{found}\nThe interval holds 0: these runs can't tell the two apart. To see a "
+            f"difference of\n{100 * PAPER_GAIN:.1f} points (the paper's, on ImageNet) in 8 of 10 "
+            f"experiments, it takes about {pairs_needed(gap.std, PAPER_GAIN)} pairs."
+        )
+    better, worse = ("ResNeXt-50", "ResNet-50")[:: 1 if gap.mean > 0 else -1]
+    return (
+        f"{found}\nThe interval leaves out 0: {better} did better than {worse} with this recipe on "
+        f"these photographs.\nOf other photographs it says little."
+    )
+
+
+def pairs_needed(std, difference) -> int:
+    """About how many pairs of runs show a true difference in 8 of 10 experiments.
+
+    ``std`` is that of the paired differences. "Show" means that the 95% interval leaves out 0.
+    """
+    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+    return max(2, math.ceil((z * std / difference) ** 2))
+
+
+def dots(measured, title):
+    """One row a network: a mark for each seed, and below them the mean with its 95% interval.
+
+    Args:
+        measured: for each name the accuracies, 0 to 1, by seed; at least one each.
+        title: what is compared.
+    """
+    figure, axis = plt.subplots(figsize=(10, 1.5 + 0.8 * len(measured)))
+    told = []
+    for row, (label, by_seed) in enumerate(measured.items()):
+        mean = interval(by_seed.values())
+        heights = row - 0.3 * np.arange(len(by_seed)) / len(by_seed)  # equal ones don't hide
+        style = {"color": plots.CYCLE[row % 6], "marker": plots.MARKERS[row % 6]}
+        axis.plot([100 * value for value in by_seed.values()], heights, linestyle="", **style)
+        axis.plot(ends(mean), [row + 0.25] * 2, "k|-", ms=9)
+        axis.plot(100 * mean.mean, row + 0.25, "k*", ms=12)
+        told.append(f"{label} {percent(mean)}")
+    axis.set_yticks(range(len(measured)), measured)
+    axis.set_ylim(len(measured) - 0.4, -0.6)
+    axis.set(xlabel="validation accuracy of the last epoch (%)", title=title)
+    return plots.Picture(
+        figure,
+        f"{title}. A mark for each seed, a star and a line for the mean and its 95% interval: "
+        f"{'; '.join(told)}.",
+    )

@@ -19,7 +19,6 @@ RECORDED = PROJECT / "benchmarks" / "accuracy.json"
 RESNET, RESNEXT = "ResNet-50", "ResNeXt-50"
 NETWORKS = {RESNET: 1, "2×40d": 2, "4×24d": 4, "8×14d": 8, RESNEXT: 32}  # cardinality C by name
 PAPER_ERRORS = {1: 23.9, 2: 23.0, 4: 22.6, 8: 22.3, 32: 22.2}  # top-1 on ImageNet in % (Table 3)
-PAPER_GAIN = (PAPER_ERRORS[1] - PAPER_ERRORS[32]) / 100  # of ResNeXt-50 over ResNet-50
 
 
 class Interval(NamedTuple):
@@ -61,29 +60,9 @@ def paired(first, second) -> Interval:
     return interval(second[seed] - first[seed] for seed in first.keys() & second.keys())
 
 
-def pairs_needed(std, difference) -> int:
-    """About how many pairs of runs show a true difference in 8 of 10 experiments.
-
-    ``std`` is that of the paired differences. "Show" means that the 95% interval leaves out 0.
-    """
-    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
-    return max(2, math.ceil((z * std / difference) ** 2))
-
-
 def ends(mean: Interval):
     """An accuracy's interval in percent, as far as there are such accuracies."""
     return 100 * max(mean.low, 0), 100 * min(mean.high, 1)
-
-
-def percent(mean: Interval) -> str:
-    """A mean accuracy with its interval, such as ``94.1% (92.0 to 96.2)``."""
-    low, high = ends(mean)
-    return f"{mean.mean:.1%} " + ("(one seed)" if mean.count == 1 else f"({low:.1f} to {high:.1f})")
-
-
-def points(gap: Interval) -> str:
-    """A paired difference with its interval, in percentage points: ``+1.3 (−0.8 to +3.4)``."""
-    return "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * n for n in gap[:3])).replace("-", "−")
 
 
 def load() -> list[dict]:
@@ -138,22 +117,6 @@ def recipe(results) -> str:
         f"Recipe: from scratch, pictures of 64 pixels, batches of 16, Adam, cross-entropy, a rate\n"
         f"that warms up to 0.002 and falls along a cosine; {epochs} epochs, the weights of the\n"
         f"last one, and no zero-initialised residual (each block of notebook 05 starts as zero)."
-    )
-
-
-def verdict(gap: Interval) -> str:
-    """What a paired difference, ResNeXt-50 minus ResNet-50, says of the two, and what it can't."""
-    found = f"{RESNEXT} minus {RESNET}, in points: {points(gap)}, {gap.count} pairs."
-    if not gap.leaves_out_0:
-        return (
-            f"{found}\nThe interval holds 0: these runs can't tell the two apart. To see a "
-            f"difference of\n{100 * PAPER_GAIN:.1f} points (the paper's, on ImageNet) in 8 of 10 "
-            f"experiments, it takes about {pairs_needed(gap.std, PAPER_GAIN)} pairs."
-        )
-    better, worse = (RESNEXT, RESNET) if gap.mean > 0 else (RESNET, RESNEXT)
-    return (
-        f"{found}\nThe interval leaves out 0: {better} did better than {worse} with this recipe on "
-        f"these photographs.\nOf other photographs it says little."
     )
 
 

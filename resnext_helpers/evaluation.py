@@ -102,21 +102,9 @@ def find_run(config: CourseSettings) -> Run:
     return load_run(quick)
 
 
-def predict(run: Run, photographs: list[Photo], batch_size: int = 32):
-    """What the network says of photographs.
-
-    Returns:
-        ``labels``, int ``(count,)``, the true classes; ``probabilities``, float
-        ``(count, classes)``, rows that sum to 1.
-    """
-    batches = data.pipeline(photographs, image_size=run.image_size, batch_size=batch_size)
-    logits = run.model.predict(batches, verbose=0)
-    return np.array([photo.label for photo in photographs]), softmax(logits, axis=-1)
-
-
 def predict_image(model, image):
     """The probabilities, ``(classes,)``, that a network gives one scaled picture ``(h, w, 3)``."""
-    # From one input, not from a list of one: Keras would warn of the difference. And not by
+    # From one input, not from a list of one: Keras would warn of the difference. And not by Keras'
     # ``predict``, which builds a graph for each new shape.
     network = keras.Model(model.inputs[0], model.outputs[0])
     return softmax(network(np.asarray(image)[None], training=False).numpy()[0])

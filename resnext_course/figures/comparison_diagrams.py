@@ -1,37 +1,10 @@
-"""Drawings of a comparison over several seeds: every run, the means, and the paper beside them."""
+"""A drawing of a comparison over several seeds: the means, and the paper beside them."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnext_course.comparison import NETWORKS, PAPER_ERRORS, ends, interval, percent
+from resnext_course.comparison import NETWORKS, PAPER_ERRORS, ends, interval
 from resnext_helpers import plots
-
-
-def dots(measured, title):
-    """One row a network: a mark for each seed, and below them the mean with its 95% interval.
-
-    Args:
-        measured: for each name the accuracies, 0 to 1, by seed; at least one each.
-        title: what is compared.
-    """
-    figure, axis = plt.subplots(figsize=(10, 1.5 + 0.8 * len(measured)))
-    told = []
-    for row, (label, by_seed) in enumerate(measured.items()):
-        mean = interval(by_seed.values())
-        heights = row - 0.3 * np.arange(len(by_seed)) / len(by_seed)  # equal ones don't hide
-        style = {"color": plots.CYCLE[row % 6], "marker": plots.MARKERS[row % 6]}
-        axis.plot([100 * value for value in by_seed.values()], heights, linestyle="", **style)
-        axis.plot(ends(mean), [row + 0.25] * 2, "k|-", ms=9)
-        axis.plot(100 * mean.mean, row + 0.25, "k*", ms=12)
-        told.append(f"{label} {percent(mean)}")
-    axis.set_yticks(range(len(measured)), measured)
-    axis.set_ylim(len(measured) - 0.4, -0.6)
-    axis.set(xlabel="validation accuracy of the last epoch (%)", title=title)
-    return plots.Picture(
-        figure,
-        f"{title}. A mark for each seed, a star and a line for the mean and its 95% interval: "
-        f"{'; '.join(told)}.",
-    )
 
 
 def beside_paper(measured):

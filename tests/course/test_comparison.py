@@ -20,13 +20,10 @@ from resnext_course.figures import comparison_diagrams
 from resnext_helpers import models, plots
 from resnext_helpers.settings import PROJECT
 
-NUMBERS = [0.90, 0.93, 0.96, 0.91, 0.95]
+sys.path.insert(0, str(PROJECT / "benchmarks"))
 
-
-def gap(mean, std, count=5):
-    """A paired difference of this mean and standard deviation."""
-    numbers = np.linspace(-1, 1, count)
-    return interval(mean + std * numbers / numbers.std(ddof=1))
+import accuracy
+import accuracy_report
 
 
 def test_an_interval_by_hand():
@@ -40,35 +37,8 @@ def test_the_luck_of_a_seed_cancels_out_in_pairs():
     assert (found.mean, found.std, found.count) == (pytest.approx(0.02), pytest.approx(0.01), 3)
 
 
-def test_pairs_needed_by_hand():
-    # (1.96 + 0.84)² = 7.85 for a difference as large as the spread, four times that for half.
-    pairs = [(0.02, 0.02), (0.02, 0.01), (0.0, 0.01)]
-    assert [comparison.pairs_needed(*pair) for pair in pairs] == [8, 32, 2]
-
-
-def test_shares_in_words():
-    assert comparison.points(gap(-0.0126, 0.0)) == "−1.3 (−1.3 to −1.3)"
-    assert comparison.percent(interval([0.9, 1.0])) == "95.0% (31.5 to 100.0)"
-    assert interval([0.9])[1:3] == (-math.inf, math.inf)
-    assert comparison.percent(interval([0.9])) == "90.0% (one seed)"
-
-
-@pytest.mark.parametrize(
-    ("found", "words", "unsaid"),
-    [
-        # 1.7 points: 23.9 − 22.2, Table 3.
-        (gap(0.005, 0.03), ("+0.5 (", "5 pairs", "can't tell", "1.7 points"), "better"),
-        (gap(0.02, 0.005), ("ResNeXt-50 did better", "it says little"), "can't tell"),
-        (gap(-0.02, 0.005), ("ResNet-50 did better", "it says little"), "can't tell"),
-    ],
-)
-def test_a_verdict_says_what_the_interval_says_and_no_more(found, words, unsaid):
-    said = comparison.verdict(found)
-    assert all(word in said for word in words) and unsaid not in said
-
-
 def test_several_intervals_are_counted_with_a_warning():
-    said = comparison.summary({"2×40d": gap(0.02, 0.001), RESNEXT: gap(0.0, 0.01)})
+    said = comparison.summary({"2×40d": interval([0.02, 0.021]), RESNEXT: interval([-0.01, 0.01])})
     assert "1 of 2 paired differences" in said and "leaves out 0 (2×40d)." in said
     assert "by luck alone" in said
 
@@ -85,26 +55,7 @@ def test_the_last_epoch_counts_and_not_the_best():
     assert [gaps[name].mean for name in ("2×40d", RESNEXT)] == pytest.approx([-0.1, 0.1])
 
 
-def test_provenance_says_what_when_where_and_on_which_photographs():
-    machine = {"cpu": "a CPU", "cores": 2, "system": "Linux", "python": "3", "tensorflow": "2"}
-    machine |= {"keras": "3", "date": "2026-01-02"}
-    photographs = {"photographs": {"BARN OWL": 6, "GULL": 4}}
-    run = {"data": photographs, "train": 8, "validation": 2, "machine": machine}
-    later = {**run, "machine": {**machine, "date": "2026-01-04", "keras": "4"}}
-    said = comparison.provenance([run, later])
-    for words in (
-        "2 runs of benchmarks/accuracy.py, 2026-01-02 to 2026-01-04, on a CPU",
-        "Python 3, TensorFlow 2, Keras 3 and 4",
-        "10 photographs of 2 species, 8 to train and 2 (20%) to validate",
-        "Barn owl, Gull.",
-    ):
-        assert words in said
-
-
 def test_the_recipe_is_the_benchmarks():
-    sys.path.insert(0, str(PROJECT / "benchmarks"))
-    import accuracy
-
     said = comparison.recipe(comparison.load())
     small = accuracy.SMALL
     for words in (
@@ -168,11 +119,11 @@ def test_how_far_the_best_epoch_lies_above_the_last(notebook):
 
 def test_how_many_pairs_and_how_sure_that_is(notebook):
     prose, printed, names = notebook
-    paper = 100 * comparison.PAPER_GAIN
+    paper = 23.9 - 22.2  # Table 3
     assert f"{paper:.1f} points" in prose["pairs-result"]
     # 4 s²/χ² with 4 degrees of freedom: 11.14 and 0.484, from a printed table.
     about, few, many = names["needed"]
-    assert about == comparison.pairs_needed(names["paired_spread"] / 100, comparison.PAPER_GAIN)
+    assert about == accuracy_report.pairs_needed(names["paired_spread"], paper)
     assert few == pytest.approx(about * 4 / 11.14, abs=1)
     assert many == pytest.approx(about * 4 / 0.484, rel=0.03)
     # Nadeau and Bengio (2003): (1/pairs + validated/trained) s², instead of s²/pairs.
@@ -190,30 +141,6 @@ def test_mcnemars_test_by_hand(notebook):
     assert p["10 : 17"] == pytest.approx(2 * sum(math.comb(27, i) for i in range(11)) * 0.5**27)
 
 
-def test_the_networks_are_those_of_table_2():
-    sizes = [(c, models.TABLE_2[c]) for c in NETWORKS.values()]
-    assert sizes == [(1, 64), (2, 40), (4, 24), (8, 14), (32, 4)]
-    assert list(NETWORKS)[1:4] == ["2×40d", "4×24d", "8×14d"]
-    assert [comparison.PAPER_ERRORS[c] for c, _ in sizes] == [23.9, 23.0, 22.6, 22.3, 22.2]
-
-
-def test_each_seed_is_a_mark_and_each_mean_an_interval(style, figures):
-    measured = {RESNET: dict(enumerate(NUMBERS)), RESNEXT: {1: 0.9, 2: 0.9}}
-    picture = comparison_diagrams.dots(measured, "A title")
-    (axis,) = figures[0].axes
-    for row, (name, by_seed) in enumerate(measured.items()):
-        marks, line, star = axis.lines[3 * row : 3 * row + 3]
-        mean = interval(by_seed.values())
-        assert list(marks.get_xdata()) == pytest.approx([100 * a for a in by_seed.values()])
-        assert len(set(marks.get_ydata())) == len(by_seed)  # equal accuracies don't hide
-        assert list(line.get_xdata()) == pytest.approx([100 * mean.low, 100 * mean.high])
-        assert list(star.get_xdata()) == pytest.approx([100 * mean.mean])
-        assert axis.get_yticklabels()[row].get_text() == name
-        assert f"{name} {comparison.percent(mean)}" in picture.alt
-    assert axis.lines[0].get_marker() != axis.lines[3].get_marker()
-    assert figure_guard.problems(figures[0]) == []
-
-
 def test_our_errors_stand_beside_the_papers_at_the_same_scale(style, figures):
     measured = {name: {1: 0.9, 2: 0.92, 3: 0.94} for name in NETWORKS}
     picture = comparison_diagrams.beside_paper(measured)
@@ -227,4 +154,57 @@ def test_our_errors_stand_beside_the_papers_at_the_same_scale(style, figures):
     for ends in right.collections[0].get_segments():
         assert list(ends[:, 1]) == pytest.approx([mean.low, mean.high])
     assert f"C = 32: 22.2%, 8.0% ({mean.low:.1f} to {mean.high:.1f})" in picture.alt
+    assert figure_guard.problems(figures[0]) == []
+
+
+# RESULTS.md, from the same runs
+
+
+def gap(mean, std, count=5):
+    """A paired difference of this mean and standard deviation."""
+    numbers = np.linspace(-1, 1, count)
+    return interval(mean + std * numbers / numbers.std(ddof=1))
+
+
+def test_pairs_needed_by_hand():
+    # (1.96 + 0.84)² = 7.85 for a difference as large as the spread, four times that for half.
+    pairs = [(0.02, 0.02), (0.02, 0.01), (0.0, 0.01)]
+    assert [accuracy_report.pairs_needed(*pair) for pair in pairs] == [8, 32, 2]
+
+
+def test_shares_in_words():
+    assert accuracy_report.points(gap(-0.0126, 0.0)) == "−1.3 (−1.3 to −1.3)"
+    assert accuracy_report.percent(interval([0.9, 1.0])) == "95.0% (31.5 to 100.0)"
+    assert interval([0.9])[1:3] == (-math.inf, math.inf)
+    assert accuracy_report.percent(interval([0.9])) == "90.0% (one seed)"
+
+
+@pytest.mark.parametrize(
+    ("found", "words", "unsaid"),
+    [
+        # 1.7 points: 23.9 − 22.2, Table 3.
+        (gap(0.005, 0.03), ("+0.5 (", "5 pairs", "can't tell", "1.7 points"), "better"),
+        (gap(0.02, 0.005), ("ResNeXt-50 did better", "it says little"), "can't tell"),
+        (gap(-0.02, 0.005), ("ResNet-50 did better", "it says little"), "can't tell"),
+    ],
+)
+def test_a_verdict_says_what_the_interval_says_and_no_more(found, words, unsaid):
+    said = accuracy_report.verdict(found)
+    assert all(word in said for word in words) and unsaid not in said
+
+
+def test_each_seed_is_a_mark_and_each_mean_an_interval(style, figures):
+    measured = {"ResNet-50": {1: 0.91, 2: 0.93, 3: 0.95}, "ResNeXt-50": {1: 0.9, 2: 0.9}}
+    picture = accuracy_report.dots(measured, "A title")
+    (axis,) = figures[0].axes
+    for row, (name, by_seed) in enumerate(measured.items()):
+        marks, line, star = axis.lines[3 * row : 3 * row + 3]
+        mean = interval(by_seed.values())
+        assert list(marks.get_xdata()) == pytest.approx([100 * a for a in by_seed.values()])
+        assert len(set(marks.get_ydata())) == len(by_seed)  # equal accuracies don't hide
+        assert list(line.get_xdata()) == pytest.approx([100 * mean.low, 100 * mean.high])
+        assert list(star.get_xdata()) == pytest.approx([100 * mean.mean])
+        assert axis.get_yticklabels()[row].get_text() == name
+        assert f"{name} {accuracy_report.percent(mean)}" in picture.alt
+    assert axis.lines[0].get_marker() != axis.lines[3].get_marker()
     assert figure_guard.problems(figures[0]) == []

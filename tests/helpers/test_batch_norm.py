@@ -107,13 +107,6 @@ def test_gradients_are_those_of_keras(policy, training):
         np.testing.assert_allclose(as_numpy(got), as_numpy(wanted), rtol=0, atol=limit)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.5, 1.0])
-def test_momentum_is_the_share_of_the_past(momentum):
-    layer, x = batch_norm(momentum=momentum), pictures()
-    layer(x, training=True)
-    np.testing.assert_allclose(running(layer), running_after(x, momentum), rtol=1e-5)
-
-
 @pytest.mark.parametrize("policy", ["float32", "float64"])
 def test_one_pixel_of_one_picture_leaves_numbers(policy):
     layer, x = batch_norm(dtype=policy), pictures(policy, shape=(1, 1, 1, SHAPE[-1]))
@@ -128,20 +121,6 @@ def test_a_large_mean_does_not_spoil_the_variance():
     layer, x = batch_norm(), pictures() + 1000
     layer(x, training=True)
     np.testing.assert_allclose(running(layer), running_after(x), rtol=1e-3)
-
-
-def test_a_function_takes_pictures_of_any_size():
-    layer = batch_norm()
-    signature = [tf.TensorSpec((None, None, None, SHAPE[-1]))]
-    step = tf.function(lambda x: layer(x, training=True), input_signature=signature)
-    for shape in (SHAPE, (1, 9, 2, 6), (7, 1, 1, 6)):
-        x = pictures(shape=shape)
-        assert_near(step(x), normalized(x, *of_batch(x)[:2]))
-
-
-def test_its_numbers_are_the_references():
-    layer = BatchNorm()
-    assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
 
 
 def test_a_saved_model_comes_back(tmp_path):

@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import random
-import time
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -118,13 +117,6 @@ def test_neither_the_order_of_a_listing_nor_the_spelling_of_a_name_matters():
     assert kept_back("NFC", list) == kept_back(
         "NFD", lambda some: random.Random(1).sample(some, 40)
     )
-
-
-def test_a_large_class_is_split_in_no_time():
-    report = listed({"Finch": 6000, "Owl": 6000})
-    start = time.process_time()
-    data.split(report, 0.2, seed=1)
-    assert time.process_time() - start < 0.6
 
 
 # --- Batches ---

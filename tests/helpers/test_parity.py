@@ -55,15 +55,6 @@ def test_each_answer_is_pytorchs_within_rounding(ours, recorded, kind, count):
     assert not too_large
 
 
-@pytest.mark.parametrize("size", [0.1, 1e-5])
-def test_fingerprints_tell_how_far_two_answers_are_apart(size):
-    answer, change = np.random.default_rng(0).normal(size=(2, 50, 40))
-    other = answer + size * change
-    ours, theirs = (case.fingerprint("an answer", array) for array in (other, answer))
-    estimate = case.fingerprint_error(ours, theirs, np.linalg.norm(answer))
-    assert estimate == pytest.approx(case.error(other, answer), rel=0.5)
-
-
 def test_fingerprints_see_a_single_wrong_number_and_a_wrong_order():
     answer = np.random.default_rng(0).normal(size=(50, 40))
     wrong_number = answer.copy()

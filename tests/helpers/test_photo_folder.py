@@ -100,20 +100,6 @@ def test_a_sample_that_cannot_be_unpacked_gets_one_sentence(places):
 # --- What is in a folder ---
 
 
-def test_a_clean_folder(folder):
-    report = check(folder)
-    assert report.class_names == ["Finch", "Owl"]
-    assert report.counts() == {"Finch": 3, "Owl": 2}
-    assert [(photo.path.name, photo.label) for photo in report.photos] == [
-        ("001.jpg", 0),
-        ("002.jpg", 0),
-        ("003.jpg", 0),
-        ("001.jpg", 1),
-        ("002.jpg", 1),
-    ]
-    assert report.problems == []
-
-
 def test_each_unusual_file_is_reported_with_path_and_reason(folder):
     paths = {kind: add(folder / "Owl", kind) for kind in UNUSUAL}
     report = check(folder)

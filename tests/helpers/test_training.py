@@ -348,17 +348,6 @@ def test_another_training_is_not_taken_up(folder, tmp_path, capsys):
     assert "differs in optimizer or loss; a new one replaces it" in capsys.readouterr().out
 
 
-def test_a_finished_run_is_replaced_only_after_an_epoch(folder, alone, tmp_path):
-    run_dir = shutil.copytree(alone[0], tmp_path / "run")
-    with pytest.raises(CourseError, match="finished"):
-        train(folder, run_dir, replace=False)
-    before = contents(run_dir)
-    train(folder, run_dir, Stop(0))
-    assert contents(run_dir).items() >= before.items()
-    train(folder, run_dir, Stop(1), rate=1e-3)
-    assert pd.read_csv(run_dir / "history.csv")["epoch"].tolist() == [1]
-
-
 def test_a_trained_network_is_not_trained_on_by_accident(folder, alone, tmp_path):
     with pytest.raises(CourseError, match=r"trained for \d+ steps") as refused:
         train(folder, tmp_path / "run", model=alone[2])

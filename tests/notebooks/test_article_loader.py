@@ -1,6 +1,5 @@
 """What notebook 02 says of the article's way to load photographs, tried on the real loader."""
 
-import shutil
 import unicodedata
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,14 +65,6 @@ def epoch(batches):
     ]
 
 
-def test_the_articles_batches_keep_their_members(folder):
-    batches = load(folder, "training").cache().shuffle(1000).prefetch(tf.data.AUTOTUNE)
-    first, second = epoch(batches), epoch(batches)
-    assert len(set(first)) == len(first) == 6
-    assert set(first) == set(second)
-    assert first != second  # only their order changes
-
-
 def test_the_courses_batches_do_not(folder):
     photos = photo_folder.check(folder, progress=False).photos
     batches = data.pipeline(photos, image_size=8, batch_size=8, training=True, seed=123)
@@ -81,13 +72,6 @@ def test_the_courses_batches_do_not(folder):
     assert frozenset().union(*first) == frozenset().union(*second)
     assert len(frozenset().union(*first)) == 60
     assert not set(first) & set(second)
-
-
-def test_two_calls_with_different_seeds_leak(folder):
-    train = set(load(folder, "training").file_paths)
-    assert len(train) == 48
-    assert not train & set(load(folder, "validation").file_paths)
-    assert len(train & set(load(folder, "validation", seed=124).file_paths)) > 6
 
 
 def test_the_articles_split_ignores_the_classes(folder):
@@ -100,15 +84,6 @@ def test_the_articles_split_ignores_the_classes(folder):
         ours.add(sum(p.label == 0 for p in data.split(report, 0.2, seed).validation))
     assert len(article) > 1
     assert ours == {6}
-
-
-def test_the_articles_loader_stops_at_a_bad_file(folder, tmp_path):
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "owl" / "broken.jpg").write_text("Dear bird")
-    loader = keras.utils.image_dataset_from_directory(tmp_path, batch_size=1, verbose=False)
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        list(loader)
-    assert len(photo_folder.check(tmp_path, progress=False).photos) == 60
 
 
 def test_keras_own_arguments_repair_it(folder):

@@ -164,17 +164,3 @@ def test_the_cell_that_trains_can_be_stopped_and_run_again(kernel):
 
     printed, _, error = kernel.run(CELLS["best-epoch"])
     assert error is None and "of 5" in printed
-
-
-def test_stopped_before_an_epoch_ended_it_says_what_to_do(kernel):
-    assert kernel.run(SMALL)[2] is None
-    cell = CELLS["train-model"]
-    printed, (figure,), error = kernel.run(cell, stop=lambda text: "prepares" in text)
-    assert error is None and printed.endswith("Stopped by you; full epochs kept: 0.\n")
-    assert figure[-1].startswith("Stopped after 0 of 5 epochs")
-    assert "run the cell that builds" in kernel.run(CELLS["best-epoch"])[2]
-    _, figures, error = kernel.run(cell)
-    # Stopped before the first step, it simply trains; after it, the network must be made anew.
-    assert (
-        error is None and figures[0][-1].startswith("5 epochs")
-    ) or "builds and compiles" in error
