@@ -54,6 +54,11 @@ def test_each_network_costs_what_the_paper_says(networks, name, parameters, with
     assert counting.macs(model) == macs
 
 
+def test_the_name_says_how_many_layers_have_weights():
+    for layers, blocks in models.BLOCKS.items():
+        assert 1 + 3 * sum(blocks) + 1 == layers  # the stem's, the blocks' and the last one
+
+
 @pytest.mark.parametrize(
     ("build", "name", "kernel"),
     [
