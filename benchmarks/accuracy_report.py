@@ -58,11 +58,29 @@ def sections(runs, speeds):
     return "\n\n".join([*parts, label_smoothing(runs)]), pictures
 
 
+def provenance(results) -> str:
+    """In words: what recorded these runs, when, on which machine, and with which photographs."""
+    machines = [run["machine"] for run in results]
+    dates = [machine["date"] for machine in machines]
+    all_of = {name: " and ".join(sorted({str(m[name]) for m in machines})) for name in machines[0]}
+    species = results[0]["data"]["photographs"]
+    train, validation = results[0]["train"], results[0]["validation"]
+    return (
+        f"{len(results)} runs of benchmarks/accuracy.py, {min(dates)} to {max(dates)}, on "
+        f"{all_of['cpu']},\n"
+        f"{all_of['cores']} cores, {all_of['system']}; Python {all_of['python']}, "
+        f"TensorFlow {all_of['tensorflow']}, Keras {all_of['keras']}.\n"
+        f"{sum(species.values())} photographs of {len(species)} species, {train} to train and "
+        f"{validation} ({validation / (train + validation):.0%}) to validate,\n"
+        f"drawn anew for each seed: {', '.join(name.capitalize() for name in species)}."
+    )
+
+
 def head(runs):
     (digest,) = {run["data"]["sha256"] for run in runs}
     return f"""# How accurate it is
 
-{comparison.provenance(runs)}
+{provenance(runs)}
 No photograph is in the project, for their licence is unclear; the SHA-256 of their names and bytes
 begins with {digest}.
 

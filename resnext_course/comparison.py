@@ -89,37 +89,6 @@ def against_resnet(networks) -> dict[str, Interval]:
     return {name: paired(first, seeds) for name, seeds in networks.items() if name != RESNET}
 
 
-def provenance(results) -> str:
-    """In words: what recorded these runs, when, on which machine, and with which photographs."""
-    machines = [run["machine"] for run in results]
-    dates = [machine["date"] for machine in machines]
-    all_of = {name: " and ".join(sorted({str(m[name]) for m in machines})) for name in machines[0]}
-    species = results[0]["data"]["photographs"]
-    train, validation = results[0]["train"], results[0]["validation"]
-    return (
-        f"{len(results)} runs of benchmarks/accuracy.py, {min(dates)} to {max(dates)}, on "
-        f"{all_of['cpu']},\n"
-        f"{all_of['cores']} cores, {all_of['system']}; Python {all_of['python']}, "
-        f"TensorFlow {all_of['tensorflow']}, Keras {all_of['keras']}.\n"
-        f"{sum(species.values())} photographs of {len(species)} species, {train} to train and "
-        f"{validation} ({validation / (train + validation):.0%}) to validate,\n"
-        f"drawn anew for each seed: {', '.join(name.capitalize() for name in species)}."
-    )
-
-
-def recipe(results) -> str:
-    """In words: how the networks of Table 2 were trained (``SMALL`` in ``benchmarks/accuracy.py``).
-
-    Notebook 05 trains otherwise in the last three points.
-    """
-    (epochs,) = {len(run["val_accuracy"]) for run in results if run["name"].startswith("small, ")}
-    return (
-        f"Recipe: from scratch, pictures of 64 pixels, batches of 16, Adam, cross-entropy, a rate\n"
-        f"that warms up to 0.002 and falls along a cosine; {epochs} epochs, the weights of the\n"
-        f"last one, and no zero-initialised residual (each block of notebook 05 starts as zero)."
-    )
-
-
 def summary(gaps) -> str:
     """How many of several differences (see ``against_resnet``) are more than luck may be."""
     clear = [name for name, gap in gaps.items() if gap.leaves_out_0]

@@ -55,8 +55,9 @@ def test_the_last_epoch_counts_and_not_the_best():
     assert [gaps[name].mean for name in ("2×40d", RESNEXT)] == pytest.approx([-0.1, 0.1])
 
 
-def test_the_recipe_is_the_benchmarks():
-    said = comparison.recipe(comparison.load())
+def test_the_recipe_in_notebook_06_is_the_benchmarks():
+    cells = nbformat.read(PROJECT / "notebooks" / "06_evaluation.ipynb", 4).cells
+    (said,) = [cell.source for cell in cells if cell.id == "recorded-recipe"]
     small = accuracy.SMALL
     for words in (
         f"{small['image_size']} pixels, batches of {small['batch_size']},",
