@@ -39,16 +39,6 @@ def reliability(confidences, right) -> list[Bin]:
     ]
 
 
-def expected_calibration_error(confidences, right) -> float:
-    """How far confidence and accuracy lie apart: the mean over the photographs of their bin's gap.
-
-    Naeini et al. (AAAI 2015); arguments as in ``reliability``. 0 is perfect, 1 the worst.
-    """
-    rows = reliability(confidences, right)
-    gaps = [abs(row.accuracy - row.confidence) for row in rows]
-    return np.average(gaps, weights=[row.count for row in rows])
-
-
 def reliability_diagram(rows: list[Bin]):
     """Accuracy in each bin beside the line of a perfectly calibrated network, as a ``Picture``.
 

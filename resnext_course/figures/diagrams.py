@@ -8,14 +8,13 @@ Every box, line and filled square comes from a boolean array ``feeds`` of shape
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
-from matplotlib.colors import ListedColormap, to_rgb
-from matplotlib.patches import Patch, Polygon, Rectangle
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Polygon
 
 from resnext_helpers.plots import CYCLE, Picture
 
 LINE_STYLES = ["-", "--", "-.", ":"]  # the second cue beside a group's colour
 DEAD = "#767676"
-ZEROS = {"facecolor": "#E8E8E8", "edgecolor": DEAD, "hatch": "..."}
 READABLE = 16  # up to so many channels, there is room for a number on each
 
 
@@ -65,63 +64,6 @@ def connections(panels):
         alt += f" {title}: {feeds.sum()} lines, {feeds.sum(axis=0).max()} to an output"
         alt += f", and {(~feeds.any(axis=1)).sum()} dead inputs."
         alt += "" if shown is feeds else " The first two groups are drawn."
-    return Picture(figure, alt)
-
-
-def tables(found):
-    """Two rows of small tables: a row for each input channel, a column for each output channel.
-
-    Args:
-        found: ``feeds`` by title, all of one size.
-    """
-    figure, axes = plt.subplots(2, -(-len(found) // 2), figsize=(9, 4.8))
-    alt = "Tables: a row for each input channel, a column for each output channel, filled where "
-    alt += "the input feeds the output."
-    for axis, (title, feeds) in zip(axes.flat, found.items(), strict=True):
-        axis.imshow(feeds, "Greys", vmin=0, vmax=1.5)
-        axis.set(title=title, xlabel="output", ylabel="input", xticks=(0, 4, 8), yticks=(0, 4, 8))
-        axis.grid(False)
-        for edge in range(1, len(feeds)):
-            axis.axhline(edge - 0.5, color="lightgrey", linewidth=0.8)
-            axis.axvline(edge - 0.5, color="lightgrey", linewidth=0.8)
-        alt += f" {title}: one input after the other feeds the outputs "
-        alt += f"{[np.flatnonzero(row).tolist() for row in feeds]}."
-    return Picture(figure, alt)
-
-
-def kernel_matrix(feeds, groups, *, blocks, title):
-    """The kernels of merged groups as one table: a row for each input channel, a column for each
-    filter.
-
-    A square is filled where the filter has weights for the channel, in the colour of its group.
-
-    Args:
-        feeds: boolean ``(channels, filters)``.
-        groups: number of groups.
-        blocks: number of convolutions that the groups are merged into. A merged convolution also
-            multiplies by the zeros between its groups: they are hatched.
-        title: the drawing's title.
-    """
-    channels, filters = feeds.shape
-    figure, axis = plt.subplots(figsize=(9.4, 4.9))
-    colors = np.where(feeds, _groups(channels, groups)[:, None] % len(CYCLE), np.nan)
-    axis.imshow(colors, ListedColormap(CYCLE), vmin=-0.5, vmax=len(CYCLE) - 0.5, zorder=2)
-    axis.set(xticks=[], yticks=[], title=title)
-    axis.set(xlabel=f"{filters} filters (output channels)", ylabel=f"{channels} input channels")
-    axis.spines[["top", "right"]].set_visible(True)
-    axis.grid(False)
-    height, width = channels / blocks, filters / blocks
-    for block in range(blocks):
-        corner = block * width - 0.5, block * height - 0.5
-        axis.add_patch(Rectangle(corner, width, height, **ZEROS))
-    weights = Patch(facecolor=CYCLE[0], label=f"weights ({len(CYCLE)} colours, in turn)")
-    zeros = Patch(**ZEROS, label="zeros, multiplied too")
-    beside = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5), "frameon": False}
-    axis.legend(handles=[weights, zeros], **beside)
-    alt = f"A table of {channels} input channels by {filters} filters. {feeds.sum()} squares are "
-    alt += f"filled, {feeds.sum(axis=0).max()} in a column, in the colours of {groups} groups."
-    hatched = feeds.size // blocks - feeds.sum()
-    alt += f" They lie in {blocks} larger squares, which hold {hatched} zeros too."
     return Picture(figure, alt)
 
 

@@ -64,12 +64,6 @@ DRAWINGS = {
     ),
     "many small groups": lambda: diagrams.connections({"layer": (grouped(128, 64, 32), 32)}),
     "sixteen groups of one": lambda: diagrams.connections({"layer": (grouped(16, 16, 16), 16)}),
-    "merged kernel": lambda: diagrams.kernel_matrix(
-        grouped(128, 128, 32), 32, blocks=4, title="4 convolutions"
-    ),
-    "tables": lambda: diagrams.tables(
-        dict.fromkeys("ABCDEFG", np.eye(12)) | {"H": grouped(12, 12, 3)}
-    ),
     "blocks side by side": lambda: block_diagrams.side_by_side(two_blocks()),
     "three forms": block_diagrams.three_forms,
     "host and device": device_diagrams.host_and_device,
@@ -81,7 +75,7 @@ DRAWINGS = {
         RESPONSE, np.corrcoef(RESPONSE.T), {"group 2": 2, "group 0": 0}, PHOTOS
     ),
 }
-WITH_FREE_TEXTS = [name for name in DRAWINGS if not re.search("kernel|like", name)]
+WITH_FREE_TEXTS = [name for name in DRAWINGS if not re.search("like", name)]
 
 
 @pytest.fixture
@@ -209,37 +203,6 @@ def test_each_filter_lies_under_the_channels_that_it_reads(figures, channels, fi
     ]
     assert f"{filters} filters of 3×3×{channels // groups}" in texts_of(axis)
     assert f"{filters} filters, each {channels // groups} channels long" in picture.alt
-
-
-# The kernel as a table
-
-
-def test_the_table_is_filled_where_the_kernel_has_weights(figures):
-    feeds = grouped(6, 12, 3)
-    picture = diagrams.kernel_matrix(feeds, 3, blocks=1, title="kernel")
-    axis = figures[0].axes[0]
-    (squares,) = axis.images
-    colors = squares.to_rgba(squares.get_array())
-    np.testing.assert_array_equal(colors[..., 3], feeds)
-    assert squares.get_extent() == [-0.5, 11.5, 5.5, -0.5]  # the first row is on top
-    assert {to_hex(color) for color in colors[feeds]} == {c.lower() for c in plots.CYCLE[:3]}
-    assert "24 squares are filled, 2 in a column" in picture.alt
-
-
-def test_merged_blocks_are_hatched_around_the_weights(drawn):
-    figure, picture = drawn("merged kernel")
-    hatched = [patch for patch in figure.axes[0].patches if patch.get_hatch()]
-    corners = [(*p.get_xy(), p.get_width(), p.get_height()) for p in hatched]
-    assert corners == [(at - 0.5, at - 0.5, 32, 32) for at in (0, 32, 64, 96)]
-    assert f"4 larger squares, which hold {4 * 32 * 32 - 512} zeros" in picture.alt
-
-
-def test_each_table_shows_its_own_connections(drawn):
-    figure, picture = drawn("tables")
-    assert [axis.get_title() for axis in figure.axes] == list("ABCDEFGH")
-    shown = [np.asarray(axis.images[0].get_array()) for axis in figure.axes]
-    np.testing.assert_array_equal(shown, [*[np.eye(12)] * 7, grouped(12, 12, 3)])
-    assert "G: one input after the other feeds the outputs [[0], [1], [2]," in picture.alt
 
 
 # Blocks

@@ -19,7 +19,7 @@ import pytest
 import tensorflow as tf
 
 from resnext_course import comparison
-from resnext_course.figures import confusion
+from resnext_course.figures import confusion, grad_cam
 from resnext_course.publishing.notebook_runner import NAMES
 from resnext_helpers import counting, plots, training
 from resnext_helpers.settings import PROJECT
@@ -104,6 +104,20 @@ def test_weights_by_groups(draw):
     assert [bar.get_height() for bar in axis.containers[0]] == wanted
     assert texts(axis) == [f"{count:,}" for count in wanted]
     assert "'32': 4608" in alt
+
+
+def test_each_suspect_has_its_table(draw):
+    suspects = {letter: RNG.random((12, 12)) < 0.3 for letter in "ABCDEFG"}
+    names = {
+        "wrong_convolutions": SimpleNamespace(line_up=lambda: (suspects, None)),
+        "connections": lambda *_: np.eye(12),
+        "probe": lambda suspect, channels: suspect,
+    }
+    figure, alt = draw("03", "line-up", **names)
+    shown = {axis.get_title(): np.asarray(axis.images[0].get_array()) for axis in figure.axes}
+    for title, feeds in {"wanted": np.eye(12), **suspects}.items():
+        np.testing.assert_array_equal(shown[title], feeds)
+    assert f"G: {np.argwhere(suspects['G']).tolist()}" in alt
 
 
 def test_speed_by_groups(draw):
@@ -234,6 +248,7 @@ def test_grad_cam_of_each_stage(draw):
         "k": 1,
         "model": None,
         "confusion": confusion,
+        "grad_cam": grad_cam,
         "run": SimpleNamespace(class_names=["owl", "gull"]),
         "evaluation": SimpleNamespace(
             stages=lambda model: {layer[:6]: layer for layer in maps},
