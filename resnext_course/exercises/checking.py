@@ -62,7 +62,8 @@ def number(answer, what="The answer"):
     except Exception:  # an object that pretends to be an array, a tensor without a value
         value = None
     if isinstance(value, str):
-        raise AnswerError(f"{what} must be one number, without quotes.")
+        comma = ", with a point and not a comma" if "," in value else ""
+        raise AnswerError(f"{what} must be one number, without quotes{comma}.")
     if not isinstance(value, Real | Decimal) or isinstance(value, np.timedelta64):
         is_none = " Is there a return?" if answer is None and "(" in what else ""
         raise AnswerError(f"{what} must be one number, and it is {shown(answer)}.{is_none}")

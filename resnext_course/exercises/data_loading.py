@@ -37,11 +37,11 @@ def keep_back(labels, fraction, seed):
 
 def check_split(answer):
     mixed = [int(label) for label in np.random.default_rng(0).permutation(LABELS)]
-    yield from check_shares((yield from draw(answer, mixed, 1)), mixed)
-    first = yield from draw(answer, LABELS, 1)
+    yield from check_shares((yield from draw(answer, mixed, 3)), mixed)
+    first = yield from draw(answer, LABELS, 3)  # a draw with replacement repeats itself, by chance
     yield from check_shares(first, LABELS)
-    again = yield from draw(answer, LABELS, 1)
-    other = yield from draw(answer, LABELS, 2)
+    again = yield from draw(answer, LABELS, 3)
+    other = yield from draw(answer, LABELS, 5)  # and here, too
     varies = first != again
     yield {
         "The same seed gives another draw: use np.random.default_rng(seed) for all chance.": varies,

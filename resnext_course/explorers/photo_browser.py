@@ -14,7 +14,7 @@ from resnext_helpers import data, photos, plots
 
 _BINS = np.linspace(-2.2, 2.7, 36)  # black to white, in scaled values
 # How far training goes, in the units of the controls: see ``data.augmentation``.
-_LIMITS = {"right": 10, "down": 10, "turn": 10, "zoom": 10, "brightness": 20, "contrast": 20}
+_LIMITS = {"right": 10, "down": 10, "turn": 10, "zoom": 10, "contrast": 20}
 
 
 def varied(pixels, *, right=0, down=0, mirror=False, turn=0, zoom=0, brightness=0, contrast=0):
@@ -98,7 +98,8 @@ def draw(report, class_name, number=1, **amounts):
         size = f"{file.width} × {file.height}"
     words = {"mirror": "mirrored", "turn": "turn {:+}°"}
     changes = [words.get(name, name + " {:+} %").format(n) for name, n in amounts.items() if n]
-    beyond = [name for name, most in _LIMITS.items() if abs(amounts.get(name, 0)) > most]
+    limits = _LIMITS | {"brightness": 100 * 25.5 / max(pixels.mean(), 1)}  # a tenth of 255
+    beyond = [name for name, most in limits.items() if abs(amounts.get(name, 0)) > most]
     return plots.Picture(
         figure,
         f"{class_name}, photograph {number}, before and after: "
@@ -126,6 +127,6 @@ def browse(report):
         mirror=widgets.Checkbox(True, description="mirror"),
         turn=slider(10, -180, 180, description="turn left, °"),
         zoom=slider(10, -50, 90, description="zoom in, %"),
-        brightness=slider(20, -100, 100, description="brightness, %"),
+        brightness=slider(10, -100, 100, description="brightness, %"),
         contrast=slider(0, -100, 100, description="contrast, %"),
     )

@@ -40,7 +40,7 @@ def picture():
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
                 place = {"ha": "center", "va": "center", "bbox": box}
                 axis.text(start + length / 2, y, f"{number}", **place)
-        axis.set_title(f"{way}: done after {ends[way]}", loc="left", fontsize=13)
+        axis.set_title(way, loc="left", fontsize=13)
         axis.set_yticks([1, 0], ["CPU prepares", "GPU trains"])
         axis.grid(False)
     axes[-1].set(xlabel="time (made-up units; the numbers are the batches)", xticks=range(0, 21, 2))

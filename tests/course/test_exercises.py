@@ -219,11 +219,14 @@ ROWS = [
     ("02-scale", 1 - 0.485 / 0.229, "brackets"),
     ("02-scale", (1 - 0.456) / 0.224, "green"),
     ("02-scale", (1 - 0.406) / 0.225, "blue"),
+    ("02-scale", 2.2, "Two digits"),
+    ("02-scale", "2,25", "with a point"),
     ("02-scale", 7, "Three steps"),
     ("02-baseline", 0.265, RIGHT),
     ("02-baseline", 143, "That many are right"),
     ("02-baseline", 26.5, "per cent"),
     ("02-baseline", 0.25, "1/4"),
+    ("02-baseline", 0.26, "Three digits"),
     ("02-baseline", 129 / 540, "rarest"),
     ("02-baseline", 397 / 540, "wrong answers"),
     ("02-baseline", 0.9, "Photographs of the most frequent"),
@@ -386,7 +389,8 @@ ROWS = [
     ),
 ]
 # The solution with some of its code replaced.
-MEDIAN, KEPT = "statistics.median(seconds[3:])", "[: round(fraction * len(members))]"
+MEDIAN, SHARE = "statistics.median(seconds[3:])", "round(fraction * len(members))"
+KEPT = f"[: {SHARE}]"
 DENSE, SOFTMAX = "Dense(num_classes)", 'Dense(num_classes, activation="softmax")'
 ADAM = "keras.optimizers.Adam(learning_rate)"
 LOSS = "keras.losses.SparseCategoricalCrossentropy(from_logits=True)"
@@ -422,6 +426,7 @@ CHANGES = [
     ("02-split", {"default_rng(seed)": "default_rng(7)"}, "Another seed gives the same draw"),
     ("02-split", {KEPT: "[round(fraction * len(members)) :]"}, "the photographs for training"),
     ("02-split", {"return kept": "return kept + kept"}, "more than once"),
+    ("02-split", {"permutation(members)": f"choice(members, {SHARE})", KEPT: ""}, "more than once"),
     ("02-split", {"return kept": "return range(81, 101)"}, "count from 0"),
     ("02-split", {"return kept": "return kept, kept"}, "two parts"),
     ("02-split", {"return kept": "return np.isin(range(100), kept)"}, "np.flatnonzero"),

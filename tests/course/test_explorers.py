@@ -131,6 +131,10 @@ def test_the_browser_shows_the_chosen_photograph(folder, figures):
     assert after.images[0].get_array().mean() < pixels.mean() / 1.5
     shares = [sum(patch.get_data()[0]) for patch in histogram.patches]
     assert shares == pytest.approx([100, 100])  # no value lies outside the axis
+    tenth = 100 * 25.5 / pixels.mean()  # of 255, in % of this photograph's mean
+    for share, said in ((0.9, "yes"), (1.1, "no, too much: brightness")):
+        darker = photo_browser.draw(report, "gull", 4, brightness=-share * tenth)
+        assert darker.data["can_happen_in_training"] == said
     with pytest.raises(ValueError, match="'owl' has 4 photographs, so there is no number 5"):
         photo_browser.draw(report, "owl", 5)
 

@@ -13,16 +13,13 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image
 
+from resnext_course import clean_copy
 from resnext_course.publishing.notebook_runner import find
 from resnext_helpers import data, photo_folder
-from resnext_helpers import photos as photo_files
 
 (NOTEBOOK,) = find(["02"])
 CELLS = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, 4).cells}
-IMPORTS = {
-    **{"Path": Path, "keras": keras, "layers": layers, "np": np, "pd": pd, "tf": tf},
-    **{"Image": Image, "photos": photo_files},
-}
+IMPORTS = {"Path": Path, "keras": keras, "layers": layers, "np": np, "pd": pd, "tf": tf}
 
 
 def run_cells(*names, **known):
@@ -160,10 +157,7 @@ def test_keras_gets_a_folder_that_it_can_read(classes, save, beside, copied, tmp
         (tmp_path / beside).parent.mkdir(exist_ok=True)
         (tmp_path / beside).write_text("Dear bird")
     report = photo_folder.check(tmp_path, progress=False)
-    known = {"folder": tmp_path, "report": report}
-    made = run_cells(
-        "make-broken", "keras-reads", "keras-folder", good=[p.path for p in report.photos], **known
-    )
+    made = run_cells("keras-folder", folder=tmp_path, report=report, clean_copy=clean_copy)
     assert (made["keras_folder"] != tmp_path) == copied
     made = run_cells("article-loader", **made)
     assert made["class_names"] == report.class_names
