@@ -283,29 +283,6 @@ SHOW = """async index => {
 }"""
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_live_slides_are_as_large_as_the_decks_and_fit(page, lab, name):
-    """Else: say less on it, shorten the code, or begin a subslide."""
-    cells = nbformat.read(FOLDER / f"{name}.ipynb", 4).cells
-    notebook = Notebook(page, lab(name))
-    notebook.do("() => { panel.content.activeCellIndex = 0; }")
-    notebook.do("() => window.jupyterapp.commands.execute('deck:start')")
-    notebook.wait_for("() => document.body.dataset.jpDeckMode === 'presenting'")
-    found = []
-    for width, height in ((1150, 700), (1366, 768), (1280, 720)):
-        page.set_viewport_size({"width": width, "height": height})
-        for index, cell in enumerate(cells):
-            if cell.metadata.get("slideshow", {}).get("slide_type") in ("slide", "subslide"):
-                notebook.do(SHOW, index)
-                found.append((cell.id, width, notebook.do(TOO_LARGE)))
-    letters = notebook.do(LETTERS)
-    notebook.do("() => window.jupyterapp.commands.execute('deck:stop')")
-    assert letters == pytest.approx([26, 19], abs=0.2)  # as in deck.css
-    assert len(found) > 30
-    too_large = [slide for slide in found if max(slide[2].values()) > 0]
-    assert not too_large, too_large
-
-
 def test_live_slides_advance_with_the_keyboard(deck):
     for index, cell in enumerate(SAVED):
         kind = cell.metadata.get("slideshow", {}).get("slide_type")
@@ -336,6 +313,29 @@ def test_inside_live_slides_an_explorer_runs_and_follows_keyboard_and_mouse(deck
     expect(value).to_have_text("1")
     expect(picture).not_to_have_attribute("src", before)
     assert picture.evaluate("one => one.getBoundingClientRect().right <= window.innerWidth")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_live_slides_are_as_large_as_the_decks_and_fit(page, lab, name):
+    """Else: say less on it, shorten the code, or begin a subslide."""
+    cells = nbformat.read(FOLDER / f"{name}.ipynb", 4).cells
+    notebook = Notebook(page, lab(name))
+    notebook.do("() => { panel.content.activeCellIndex = 0; }")
+    notebook.do("() => window.jupyterapp.commands.execute('deck:start')")
+    notebook.wait_for("() => document.body.dataset.jpDeckMode === 'presenting'")
+    found = []
+    for width, height in ((1150, 700), (1366, 768), (1280, 720)):
+        page.set_viewport_size({"width": width, "height": height})
+        for index, cell in enumerate(cells):
+            if cell.metadata.get("slideshow", {}).get("slide_type") in ("slide", "subslide"):
+                notebook.do(SHOW, index)
+                found.append((cell.id, width, notebook.do(TOO_LARGE)))
+    letters = notebook.do(LETTERS)
+    notebook.do("() => window.jupyterapp.commands.execute('deck:stop')")
+    assert letters == pytest.approx([26, 19], abs=0.2)  # as in deck.css
+    assert len(found) > 30
+    too_large = [slide for slide in found if max(slide[2].values()) > 0]
+    assert not too_large, too_large
 
 
 @pytest.fixture

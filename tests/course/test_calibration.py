@@ -39,7 +39,8 @@ def test_bins_by_hand():
 )
 def test_the_error_of_notebook_06_by_hand(confidences, right, expected):
     notebook = nbformat.read(PROJECT / "notebooks" / "06_evaluation.ipynb", 4)
-    (code,) = [cell.source for cell in notebook.cells if cell.id == "calibration-bins"]
+    ids = "calibration-by-bin", "calibration-bins"
+    code = "\n".join(cell.source for cell in notebook.cells if cell.id in ids)
     names = {"np": np, "pd": pd, "confidences": np.array(confidences), "right": np.array(right)}
     exec(code, names)
     assert names["error"] == pytest.approx(expected, abs=1e-6)
