@@ -28,11 +28,19 @@ def check_depth(answer):
 def check_resnet(answer):
     is_model, kind = isinstance(answer, keras.Model), type(answer).__name__
     yield {f"{kind} is no Keras model: give what resnext50(...) returns.": not is_model}
+    has_shape = getattr(answer, "input_shape", None) is not None  # a Sequential may have none yet
+    yield {
+        "The model has no layers yet, or no input: give what resnext50(...) returns.": not has_shape
+    }
     classes, pictures = answer.output_shape[-1], answer.input_shape[1:]
     parameters, wanted = trainable_parameters(answer), 25_557_032  # ResNet-50's, 1000 classes
+    spatial = [layer for layer in answer.layers if getattr(layer, "kernel_size", (0,))[0] == 3]
+    groups, width = (getattr(next(iter(spatial), None), of, 0) for of in ("groups", "filters"))
     yield {
         f"It has {classes} classes; 1000 were asked for.": classes != 1000,
         f"Its pictures have the shape {pictures}, not (224, 224, 3).": pictures != (224, 224, 3),
+        "Inside its blocks, your ResNeXt-50 has 32 × 4 = 128 channels in stage 1; ResNet-50 has "
+        "half as many, all in one group.": groups == 1 and width != 64,
         f"It has {parameters:,} parameters; ResNet-50 has {wanted:,}. How many groups has an "
         f"ordinary convolution, and how wide is its stage 1?": parameters != wanted,
     }
@@ -103,7 +111,7 @@ def my_stack(x, number_of_blocks, *, channels, width, groups, strides, name):
 
 def check_stack(answer):
     for number_of_blocks, strides in ((3, 2), (2, 1)):
-        asked = f"Asked for {number_of_blocks} blocks with strides={strides}: "
+        asked = f"Tried with {number_of_blocks} blocks and strides={strides}: "
         yield in_case(asked, check_one_stack(answer, number_of_blocks, strides))
 
 
@@ -111,7 +119,11 @@ def check_one_stack(answer, number_of_blocks, strides):
     inputs = keras.Input((16, 16, 8))
     form = {"channels": 32, "width": 16, "groups": 4, "strides": strides}
     outputs = call(answer, inputs, number_of_blocks, said="it", **form, name="try")
-    yield {"it returns None: the last line should be return x.": outputs is None}
+    kind, is_tensor = type(outputs).__name__, isinstance(outputs, keras.KerasTensor)
+    yield {
+        "it returns None: the last line should be return x.": outputs is None,
+        f"it returns {kind}, not what the last block gives.": not is_tensor,
+    }
     try:
         model = keras.Model(inputs, outputs)
     except ValueError as error:
@@ -168,12 +180,6 @@ def check_compile(answer):
         f"Asked for {CLASSES} classes, the model gives the shape {shape}.": shape != (CLASSES,),
         "The model isn't compiled: model.compile(...) before return.": not compiled,
     }
-    rate = float(model.optimizer.learning_rate)
-    yield {
-        f"Asked for a rate of {RATE}, it trains with 0.001, Keras' own: the optimizer that you "
-        f"made isn't used. Pass the object, not its name.": is_close(rate, 0.001, 1e-4),
-        f"Asked for a rate of {RATE}, it trains with {rate:.4g}.": not is_close(rate, RATE, 1e-4),
-    }
     pictures = np.random.default_rng(0).normal(size=(32, 4, 4, 8)).astype("float32")
     labels = np.arange(32) % CLASSES
     try:
@@ -193,10 +199,18 @@ def check_compile(answer):
     wanted = -np.log(probabilities[np.arange(32), labels]).mean()
     is_right = is_close(scores["loss"], wanted, 0.001)
     has_accuracy = any("acc" in name for name in scores)
+    rate = float(model.optimizer.learning_rate)
+    is_default, too_many = is_close(rate, 0.001, 1e-4), has_softmax and keras_warns
+    only_one = "One fault left. " if is_default != too_many and (too_many or is_right) else ""
     yield {
-        "The model ends with a softmax, and the loss says from_logits=True: one softmax too many. "
-        "Keras warns and leaves one out, if it sees both. Decide for one of "
-        "them.": has_softmax and keras_warns,
+        f"{only_one}Asked for a rate of {RATE}, it trains with 0.001, Keras' own: the optimizer "
+        f"that you made isn't used. Pass the object, not its name.": is_default,
+        f"Asked for a rate of {RATE}, it trains with {rate:.4g}.": not is_close(rate, RATE, 1e-4),
+    }
+    yield {
+        f"{only_one}The model ends with a softmax, and the loss says from_logits=True: one softmax "
+        f"too many. It may work by luck: Keras sees both and leaves one out. Don't rely on "
+        f"it.": too_many,
         "The model gives logits, and the loss takes them for probabilities. Nothing fails, and it "
         "learns badly. Say from_logits=True.": not is_right and not has_softmax,
         f"The loss is {scores['loss']:.3f}, and for these probabilities the cross-entropy is "

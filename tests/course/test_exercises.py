@@ -328,6 +328,12 @@ ROWS = [
     ("05-resnet", network(classes=4), "4 classes"),
     ("05-resnet", network((64, 64, 3)), "(64, 64, 3)"),
     ("05-resnet", 50, "no Keras model"),
+    ("05-resnet", keras.Sequential([layers.Dense(1000)]), "no layers yet, or no input"),
+    (
+        "05-resnet",
+        models.resnext((224, 224, 3), 1000, groups=1, width_per_group=4),
+        "half as many, all in one group",
+    ),
     ("05-field", 427, "with the stride in the 3×3"),
     ("05-field", 493, "you moved the stem's strides too"),
     ("05-field", 500, "makes the longer steps already"),
@@ -534,6 +540,7 @@ CHANGES = [
     ("05-stack", {'"width": width': '"width": 32'}, "blocks are [32, 32, 32] wide inside"),
     ("05-stack", {'f"{name}_{i}"': "name"}, "two blocks have the same name"),
     ("05-stack", {"return x": ""}, "should be return x"),
+    ("05-stack", {"return x": "return True"}, "it returns bool, not what"),
     ("05-stack", {'"channels": channels': '"channels": 128'}, "128 channels leave it, not 32"),
     ("05-stack", {"return x": "return layers.Conv2D(32, 1)(x)"}, "and a stack of such blocks has"),
     ("05-compile", {DENSE: SOFTMAX, "from_logits=True": ""}, RIGHT),
@@ -605,6 +612,18 @@ def test_an_answer_is_right_or_gets_its_own_words(name, answer, words):
         return
     others = {row[2] for row in ROWS if row[0] == name and row[2]}
     assert [other for other in others if said and other in said] == [words], said
+
+
+def test_who_found_one_of_two_faults_is_told_that_one_is_left():
+    code = CELLS["05"]["exercise-compile-text"].split("```")[1].partition("\n")[2]
+    left = {code: False}
+    left[code.replace('"adam"', "optimizer")] = left[code.replace(', activation="softmax"', "")] = (
+        True
+    )
+    assert len(left) == 3
+    for answer, is_one in left.items():
+        answer = defined_by(answer, "05-compile", "broken_classifier")
+        assert exercises.what_is_wrong("05-compile", answer).startswith("One fault left") == is_one
 
 
 FUNCTIONS = sorted({name for name, _, _ in CHANGES} | {"01-loss-scale", "02-shuffle", "02-repair"})

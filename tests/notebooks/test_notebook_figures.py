@@ -189,7 +189,7 @@ def test_shares_of_the_stages(draw):
     for axis, numbers in zip(figure.axes, columns.values(), strict=True):
         shares = [100 * number / sum(numbers) for number in numbers]
         assert widths(axis.containers[0]) == pytest.approx(shares)
-        assert texts(axis) == [f"{share:.0f}%" for share in shares]
+        assert texts(axis) == [f"{share:.0f}%" if share >= 1 else "<1%" for share in shares]
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == parts
 
 
@@ -201,11 +201,12 @@ def test_learning_rate(draw):
     }
     exec(cells("05_train_resnext50")["learning-rate-schedule"].source, names)
     figure, _ = draw("05", "plot-schedule", **names)
-    (line,) = figure.axes[0].lines
+    line, dotted = figure.axes[0].lines
     schedule = training.warm_up_and_cosine(0.01, 40)  # the command's, which the notebook writes out
     assert list(line.get_ydata()) == pytest.approx([float(schedule(i)) for i in range(41)])
     assert (line.get_xdata()[0], line.get_xdata()[-1]) == (0, 8)
     assert max(line.get_ydata()) == line.get_ydata()[4]
+    assert set(dotted.get_xdata()) == {4 / 5}  # "warm-up ends"
 
 
 def test_curves(draw, tmp_path):
