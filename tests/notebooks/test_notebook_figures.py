@@ -174,12 +174,14 @@ def test_the_middle_of_what_each_way_reads(draw):
     for name, (first, size) in {"1×1": (2, 1), "same": (2, 3), "ours": (1, 3)}.items():
         read[name] = np.zeros((8, 8), bool)
         read[name][first : first + size, first : first + size] = True
-    ways = {"shortcut_1x1": "1×1", "article_3x3": "same", "course_3x3": "ours"}
-    figure, alt = draw("04", "draw-one-pixel", read_by=read.get, **ways)
-    for axis, where, middle in zip(figure.axes, read.values(), (2, 3, 2), strict=True):
+    centres = {"1×1": np.array([2, 1]), "same": np.array([3, 4]), "ours": np.array([2, 2])}
+    figure, alt = draw("04", "draw-one-pixel", read=read, centres=centres)
+    for axis, where, (row, column) in zip(
+        figure.axes, read.values(), centres.values(), strict=True
+    ):
         np.testing.assert_array_equal(axis.images[0].get_array(), where)
-        assert axis.lines[0].get_xydata().tolist() == [[middle, middle]]
-    assert "[[2, 2], [3, 3], [2, 2]]" in alt
+        assert axis.lines[0].get_xydata().tolist() == [[column, row]]
+    assert "1×1: [2, 1]; same: [3, 4]; ours: [2, 2]" in alt
 
 
 def test_shares_of_the_stages(draw):
