@@ -5,15 +5,22 @@ import sys
 from pathlib import Path
 
 from resnext_helpers import import_tensorflow_quietly
-from resnext_helpers.settings import PROFILES, PROJECT, CourseError, display_path
+from resnext_helpers.settings import (
+    MAX_EPOCHS,
+    PROFILES,
+    PROJECT,
+    CourseError,
+    display_path,
+    named_folder,
+)
 
-TRAIN_SETTINGS = {  # of the profile, that `train` can change: with the least that can be trained
-    "image_size": (32, "height and width of a photograph, in pixels"),
-    "batch_size": (1, "photographs in one training step"),
-    "epochs": (1, "passes over the training photographs"),
-    "learning_rate": (0.0, "Adam's peak step size"),
-    "patience": (1, "stop early after so many epochs without a better result; default: never"),
-    "seed": (0, "fixes the split, the order and the first weights"),
+TRAIN_SETTINGS = {  # of the profile, that `train` can change: from and to, and what each is
+    "image_size": (32, 1024, "height and width of a photograph, in pixels"),
+    "batch_size": (1, 1024, "photographs in one training step"),
+    "epochs": (1, MAX_EPOCHS, "passes over the training photographs"),
+    "learning_rate": (1e-9, 10.0, "Adam's peak step size"),
+    "patience": (1, MAX_EPOCHS, "stop early after so many epochs without a better result"),
+    "seed": (0, 2**31 - 100, "fixes the split, the order and the first weights"),
 }
 
 # A command imports what it needs when it runs: --help shows at once.
@@ -86,14 +93,21 @@ def check_data(options: argparse.Namespace) -> None:
     print(photo_folder.check(options.folder, progress=sys.stdout.isatty()).table())
 
 
-def _at_least(least):
+def _between(least, most):
     def number(text):
         value = type(least)(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text} is too small: give {least} or more")
+        if not least <= value <= most:  # no comparison with nan holds
+            raise argparse.ArgumentTypeError(f"{text}: give a number from {least} to {most}")
         return value
 
     return number
+
+
+def _folder(text):
+    try:
+        return named_folder(text, Path.cwd())
+    except CourseError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -120,16 +134,16 @@ def _parser() -> argparse.ArgumentParser:
     command = add(train)
     command.add_argument("--run", required=True, metavar="NAME", help="its folder's name in runs/")
     absent = argparse.SUPPRESS  # then the profile's value stays
-    folder = {"dest": "data_dir", "type": lambda text: Path(text).absolute(), "default": absent}
+    folder = {"dest": "data_dir", "type": _folder, "default": absent}
     command.add_argument("--data", **folder, metavar="DIR", help="holds one folder a class")
     command.add_argument("--profile", choices=PROFILES, default="full", help="default: full")
-    for name, (least, meaning) in TRAIN_SETTINGS.items():
-        option, kind = f"--{name.replace('_', '-')}", _at_least(least)
+    for name, (least, most, meaning) in TRAIN_SETTINGS.items():
+        option, kind = f"--{name.replace('_', '-')}", _between(least, most)
         command.add_argument(option, type=kind, default=absent, metavar="N", help=meaning)
     meaning = "the same result each time, and slower"
     command.add_argument("--deterministic", action="store_true", help=meaning)
     command = add(check_data)
-    command.add_argument("folder", type=Path, metavar="DIR", help="holds one folder a class")
+    command.add_argument("folder", type=_folder, metavar="DIR", help="holds one folder a class")
     return parser
 
 

@@ -1,8 +1,8 @@
 """Training without a notebook: the same code, with lines instead of a figure."""
 
+import re
 import sys
 from dataclasses import fields, replace
-from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -27,8 +27,11 @@ def run(options):
     given = {name: value for name, value in vars(options).items() if name in names}
     config = replace(settings.load(options.profile), **given)
     run_dir = config.runs_dir / options.run
-    if Path(options.run).name != options.run or options.run == "..":
-        raise CourseError(f"--run is {options.run!r}: give the name of a folder, without a path.")
+    if not re.fullmatch(r"\w[\w .,+=()-]{0,60}", options.run) or options.run[-1] in " .":
+        raise CourseError(
+            f"--run is {options.run!r}: give the name of a folder, without a path: up to 60 "
+            f"letters, digits, blanks and signs of .,+=()-_, the first a letter or a digit."
+        )
     print(devices.use_gpu(every=True))
     devices.use_mixed_precision()
     if options.deterministic:

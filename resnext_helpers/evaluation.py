@@ -2,6 +2,7 @@
 
 import functools
 import json
+import textwrap
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,9 @@ from scipy.special import softmax
 from resnext_helpers import data, models, photo_folder, training
 from resnext_helpers.photo_folder import Photo
 from resnext_helpers.settings import CourseError, CourseSettings, display_path
+
+# Each is read with the help of those before it.
+FILES = ("settings.json", "classes.json", "split.json", "history.csv", "model.keras")
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,16 @@ class Run:
 
         It is read in Keras' safe mode, which runs no code from the file.
         """
-        return keras.saving.load_model(self.folder / "model.keras", compile=False)
+        path = self.folder / FILES[-1]
+        try:
+            model = keras.saving.load_model(path, compile=False)
+        except Exception as error:  # a damaged file, or one of another version: nearly anything
+            raise _unusable(path, error) from error
+        shape = (*model.input_shape, model.output_shape[-1])
+        wanted = (None, self.image_size, self.image_size, 3, len(self.class_names))
+        if any(size not in (None, right) for size, right in zip(shape, wanted, strict=True)):
+            raise _unusable(path, f"it is for {shape[1]} pixels and {shape[-1]} classes")
+        return model
 
 
 def load_run(folder: Path) -> Run:
@@ -43,39 +56,56 @@ def load_run(folder: Path) -> Run:
         CourseError: a file of the run is missing or damaged, or the photographs have moved away.
     """
     found = {}
-    for name in ("settings.json", "classes.json", "split.json", "history.csv", "model.keras"):
+    for name in FILES:
         path = folder / name
         if not path.is_file():
             raise CourseError(
                 f"The run in {display_path(folder)} has no {name}: train with notebook 05."
             )
         try:
-            found[name] = _read(path)
-        except (ValueError, zipfile.BadZipFile) as error:
-            raise CourseError(
-                f"{display_path(path)} is damaged: train again with notebook 05."
-            ) from error
-    settings, class_names, split, history, _ = found.values()
-    validation = [
-        Photo(Path(settings["data_dir"]) / name, class_names.index(class_name))
-        for name, class_name in split["validation"].items()
-    ]
+            found[name] = _read(path, *found.values())
+        except (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+            raise _unusable(path, error) from error
+    (_, image_size), class_names, validation, history, _ = found.values()
     gone = [photo.path for photo in validation if not photo.path.is_file()]
     if gone:
         raise CourseError(
             f"{len(gone)} of the {len(validation)} validation photographs are not there any more, "
             f"{display_path(gone[0])} for one: put them back, or train again with notebook 05."
         )
-    return Run(folder, class_names, settings["image_size"], history, validation)
+    return Run(folder, class_names, image_size, history, validation)
 
 
-def _read(path):
-    """What a file of a run holds; of a model, only that its end is there."""
-    if path.suffix == ".json":
-        return json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+def _read(path, place=None, class_names=None, *_others):
+    """What a file of a run holds, with what the files before it held; of a model, only that its end
+    is there. Any error says that somebody or something has changed the file."""
+    if path.suffix == ".keras":
+        return zipfile.ZipFile(path).close()
     if path.suffix == ".csv":
-        return pd.read_csv(path).to_dict("records")
-    return zipfile.ZipFile(path).close()
+        rows = pd.read_csv(path)
+        numbers = rows[["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]].to_numpy(float)
+        if not len(rows) or not np.isfinite(numbers).all():
+            raise ValueError("a number is missing")
+        return rows.to_dict("records")
+    content = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    if path.name == "settings.json":
+        return Path(content["data_dir"]), int(content["image_size"])
+    if path.name == "classes.json":
+        if not all(isinstance(name, str) for name in content) or len({*content}) < len(content):
+            raise ValueError("its classes are no different names")
+        return content
+    folder, _ = place
+    parts = content["validation"].items()
+    return [Photo(folder / name, class_names.index(of_class)) for name, of_class in parts]
+
+
+def _unusable(path, error):
+    """``CourseError`` on a file of a run, with the first line of what is wrong."""
+    first = textwrap.shorten(str(error).partition("\n")[0], 150) or type(error).__name__
+    return CourseError(
+        f"{display_path(path)} is damaged, or not as this course writes it ({first}): train again "
+        f"with notebook 05."
+    )
 
 
 def find_run(config: CourseSettings) -> Run:
@@ -86,7 +116,7 @@ def find_run(config: CourseSettings) -> Run:
     folder = photo_folder.find(config)
     full, quick = config.run_dir(folder), replace(config, profile="quick").run_dir(folder)
     for run_dir in (full, quick):
-        if (run_dir / "history.csv").is_file():
+        if any((run_dir / name).exists() for name in FILES):
             run = load_run(run_dir)
             print(f"The run in {display_path(run_dir)}: {len(run.history)} epochs.")
             return run

@@ -18,6 +18,8 @@ OWN_PHOTOS = PROJECT / "data" / "bird_photos"
 SAMPLE = PROJECT / "data" / "sample_birds"
 SAMPLE_ZIP = PROJECT / "data" / "sample_birds.zip"
 
+LISTED = 5  # so many files of one kind are listed one by one
+STAND_INS = 4  # so many copies of a picture are no accident
 BY_COMPUTER = ("thumbs.db", "desktop.ini", "__macosx")  # made by Windows, and by a Mac's zip
 
 
@@ -60,10 +62,15 @@ class Report:
         counts = {**self.counts(), "in all": len(self.photos)}
         lines += [f"{count:11}  {name}" for name, count in counts.items()]
         lines += ["", f"Files skipped: {skipped}; used, but worth a look: {used}"]
+        alike = defaultdict(list)
         for problem in self.problems:
-            verdict = "skipped" if problem.skipped else "used"
-            name = _printable(problem.path.relative_to(self.folder).as_posix())
-            lines.append(f"{verdict:8} {name}: {problem.reason}")
+            alike[problem.skipped, problem.reason].append(problem.path)
+        for (skipped, reason), paths in alike.items():
+            verdict = "skipped" if skipped else "used"
+            some = paths if len(paths) <= LISTED else paths[:1]
+            more = f" and {len(paths) - 1:,} more" * (some != paths)
+            names = (_printable(path.relative_to(self.folder).as_posix()) for path in some)
+            lines += [f"{verdict:8} {name}{more}: {reason}" for name in names]
         return "\n".join(lines)
 
 
@@ -130,7 +137,11 @@ def check(folder: Path, progress: bool = True) -> Report:
         names = "".join(f" ({_printable(one.name)})" for one in class_folders)
         found = f"{len(class_folders)} folder(s){names} and {len(beside)} file(s)"
         raise _layout_error(folder, class_folders, found)
-    problems = [Problem(p, "beside the class folders, in none of them", True) for p in beside]
+    _refuse_names_alike(class_folders)
+    odd = [p for p in class_folders if "�" in _printable(p.name) or p.name != p.name.strip(". ")]
+    reason = "a class folder whose name has a blank or a dot at an end, or signs that don't show"
+    problems = [Problem(p, f"{reason} ({p.name!a}): rename it", False) for p in odd]
+    problems += [Problem(p, "beside the class folders, in none of them", True) for p in beside]
     inside = [Photo(p, label) for label, one in enumerate(class_folders) for p in _listing(one)]
     bar = {"unit": "file", "file": sys.stdout, "disable": not progress}
     usable = {}
@@ -157,6 +168,20 @@ def check(folder: Path, progress: bool = True) -> Report:
     return report
 
 
+def _refuse_names_alike(class_folders):
+    """Names that print alike, or that are one name to another system, would mix up two classes."""
+    seen = {}
+    for one in class_folders:
+        visible = "".join(c for c in _printable(one.name) if unicodedata.category(c) != "Cf")
+        twin = seen.setdefault(" ".join(visible.rstrip(". ").casefold().split()), one)
+        if twin != one:
+            raise CourseError(
+                f"In {_printable(display_path(one.parent))}, the class folders {twin.name!a} "
+                f"and {one.name!a} can't be told apart in print or on other systems: rename "
+                f"one of them, or join the two."
+            )
+
+
 def _examine(path):
     if _by_computer(path):
         raise photos.PhotoError(path, "made by the computer, not a photograph")
@@ -173,6 +198,9 @@ def _copies(examined):
     for photo, (fingerprint, _notes) in examined.items():
         groups[fingerprint].append(photo)
     for first, *others in groups.values():
+        if len(others) >= STAND_INS:
+            notes = examined[first][1]
+            notes.append(f"in {len(others) + 1} files: a picture that stands for missing ones?")
         rival = next((photo for photo in others if photo.label != first.label), None)
         for photo in (first, *others) if rival else others:
             twin = rival if rival and photo.label == first.label else first
@@ -197,7 +225,7 @@ def _listing(folder):
         return sorted(folder.iterdir(), key=_order)
     except OSError as error:
         raise CourseError(
-            f"The folder {_printable(display_path(folder))} can't be opened ({error.strerror}): "
+            f"The folder {_printable(str(folder.absolute()))} can't be opened ({error.strerror}): "
             f"make it, change its permissions, or set RESNEXT_DATA to a folder of class folders."
         ) from error
 

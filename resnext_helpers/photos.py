@@ -1,13 +1,15 @@
 """One photograph: a file to upright 8-bit RGB pixels, or one sentence why that can't be."""
 
 import contextlib
+import functools
 import hashlib
 import io
+import re
 import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps
 
 from resnext_helpers.settings import CourseError, display_path
 
@@ -15,6 +17,28 @@ from resnext_helpers.settings import CourseError, display_path
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 50_000_000  # decoded at once; 200 MB of memory a copy
 CHECK_SIZE = 64  # pixels; the size at which ``examine`` reads a photograph
+
+# How other files that people have begin, and what they are.
+RAW = "a camera's RAW file"
+OTHERS = {
+    rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51": "a JPEG 2000 picture",
+    rb"\0\0\0\x0cJXL |\xff\x0a": "a JPEG XL picture",
+    rb".{4}ftyp(hei|hev|mif|msf)": "a HEIC picture",
+    rb".{4}ftypavi[fs]": "an AVIF picture",
+    rb".{4}ftypcrx|II(U\0|R[OS])|MMOR|FUJIFILM|\0MRM|FOVb": RAW,
+    rb".{4}(ftyp|moov|mdat|wide)|RIFF.{4}AVI |\x1aE\xdf\xa3|\0\0\x01[\xb3\xba]|FLV|OggS": "a video",
+    rb"%PDF": "a PDF document",
+    rb"8BPS|gimp xcf": "a Photoshop or GIMP file",
+    rb"\s*(<[?!].{,500})?<svg": "a drawing (SVG)",
+    rb"\s*(<!.{,500})?<html|<!doctype html": "a web page",
+    rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b": "an archive",
+    # In the header of a JPEG's frame the number of bits follows the header's length.
+    rb"\xff\xd8.*\xff[\xc0-\xcf]\0[\x0b\x11\x14]\x0c": "a 12-bit JPEG",
+}
+TODO = "save the photograph in it as an ordinary JPEG"
+# RAW files that begin as a TIFF picture does are known by name, by Canon's mark, by DNG's tag.
+RAW_ENDINGS = (".dng", ".nef", ".nrw", ".arw", ".sr2", ".pef", ".cr2", ".srw", ".3fr", ".iiq")
+DNG_VERSION = 50706
 
 # MAX_PIXELS is tighter than Pillow's own limit, which comes before a large JPEG can be reduced.
 Image.MAX_IMAGE_PIXELS = None
@@ -67,7 +91,11 @@ def examine(path: Path) -> tuple[bytes, list[str]]:
         PhotoError: as for ``read``.
     """
     image, notes = _decode(Path(path), CHECK_SIZE)
-    return hashlib.sha256(_square(image, CHECK_SIZE)).digest(), notes
+    pixels = _square(image, CHECK_SIZE)
+    _, counts = np.unique(pixels.reshape(-1, 3) // 8 @ (1024, 32, 1), return_counts=True)
+    if counts.max() > 0.8 * counts.sum():
+        notes.append("nearly all of one colour: a picture that says 'image not found'?")
+    return hashlib.sha256(pixels).digest(), notes
 
 
 def _square(image, side):
@@ -81,10 +109,12 @@ def _decode(path, image_size=None, content=None):
         if path.exists() and not path.is_file():  # reading from a pipe, we would wait for ever
             raise PhotoError(path, "not a file but a folder, a pipe or a device")
         with path.open("rb") if content is None else io.BytesIO(content) as file:
-            start = file.read(12)
+            start = file.read(2**17)
             if not start:
                 raise PhotoError(path, "the file is empty (0 bytes)")
             with Image.open(file, formats=FORMATS) as image:
+                if DNG_VERSION in getattr(image, "tag_v2", ()) or _named_raw(path, start):
+                    raise PhotoError(path, f"{RAW}: {TODO}")
                 notes = list(_notes(path, image))
                 size = f"{image.width} × {image.height} pixels"
                 if image_size and not image.info.get("progressive"):
@@ -94,12 +124,32 @@ def _decode(path, image_size=None, content=None):
                     todo = "save it smaller, or as a plain JPEG"
                     raise PhotoError(path, f"too large to read ({size}): {todo}")
                 image.load()
-                return _rgb(path, _upright(image, notes)), notes
+                return _rgb(path, _upright(image, notes), notes), notes
     except PhotoError:
         raise
     # A broken file makes Pillow raise nearly anything: SyntaxError, struct.error, zlib.error, ...
     except Exception as error:
+        if start.startswith(b"\x89PNG"):
+            content = content or path.read_bytes()
+            if (bare := _bare_png(content)) != content:
+                return _decode(path, image_size, bare)
         raise PhotoError(path, _reason(path, error, start)) from error
+
+
+def _named_raw(path, start):
+    is_tiff = start[:4] in (b"II*\0", b"MM\0*")
+    return is_tiff and (path.suffix.lower() in RAW_ENDINGS or start[8:10] == b"CR")
+
+
+def _bare_png(content):
+    """A PNG file without the chunks that its pixels don't need, which may be damaged or huge."""
+    bare, place = content[:8], 8
+    while place < len(content):
+        end = place + 12 + int.from_bytes(content[place : place + 4])
+        if content[place + 4 : place + 5].isupper() or content[place + 4 : place + 8] == b"tRNS":
+            bare += content[place:end]
+        place = end
+    return bare
 
 
 def _notes(path, image):
@@ -129,7 +179,8 @@ def _upright(image, notes):
     return image
 
 
-def _rgb(path, image):
+def _rgb(path, image, notes):
+    profile = _profile(image.info.get("icc_profile"))
     if image.mode[0] in "IF":  # 16 bits and more; Pillow's own conversion would cut off at 255
         values = np.asarray(image)
         if image.mode == "F" or values.min() < 0 or values.max() > 65535:
@@ -137,11 +188,37 @@ def _rgb(path, image):
         image = Image.fromarray((values / 257).round().astype(np.uint8))
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
+        image = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    if profile:
+        mode, name, to_srgb = profile
+        if mode == image.mode or (mode == "RGB" and image.mode in "1LP"):
+            image = ImageCms.applyTransform(image.convert(mode), to_srgb)
+            notes.append(f"colours of {name!r}, converted to sRGB")
     return image.convert("RGB")
 
 
+@functools.lru_cache(32)
+def _profile(content):
+    """An ICC profile: the mode of its colours, its name, and the transform to sRGB. None if there
+    is none, if it is damaged, or if its colours are sRGB's to the eye (3 of 255)."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
+        mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}[profile.profile.xcolor_space.strip()]
+        to_srgb = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+        name = ImageCms.getProfileDescription(profile).strip()[:40]
+    except (ImageCms.PyCMSError, OSError, KeyError, TypeError):
+        return None
+    levels = np.indices((6,) * len(Image.new(mode, (1, 1)).getbands())) * 51
+    colors = Image.frombytes(
+        mode, (1, levels[0].size), np.moveaxis(levels, 0, -1).astype(np.uint8).tobytes()
+    )
+    change = ImageChops.difference(colors.convert("RGB"), ImageCms.applyTransform(colors, to_srgb))
+    return (mode, name, to_srgb) if max(high for _, high in change.getextrema()) > 3 else None
+
+
 def _reason(path, error, start):
+    if _named_raw(path, start):
+        return f"{RAW}: {TODO}"
     if isinstance(error, FileNotFoundError):
         if path.is_symlink():
             return f"a link that points nowhere (to {path.readlink()})"
@@ -149,9 +226,10 @@ def _reason(path, error, start):
     if isinstance(error, PermissionError):
         return "you have no permission to read it"
     if isinstance(error, Image.UnidentifiedImageError):
-        if start[4:8] == b"ftyp":
-            return "a HEIC or AVIF picture or a video: save it as a JPEG"
-        return f"not a picture, or its beginning is damaged (it starts with {start!r})"
+        for beginning, kind in OTHERS.items():
+            if re.match(beginning, start, re.DOTALL | re.IGNORECASE):
+                return f"{kind}: {TODO}"
+        return f"not a picture, or its beginning is damaged (it starts with {start[:12]!r})"
     if "truncated" in str(error).lower():
         return "cut off: the end of the picture is missing"
     return f"damaged, or of a kind that can't be read ({error or type(error).__name__})"

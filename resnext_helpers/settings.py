@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+VARIABLES = {"RESNEXT_PROFILE", "RESNEXT_DATA", "RESNEXT_RUNS", "RESNEXT_EPOCHS"}
+MAX_EPOCHS = 10_000
 
 
 class CourseError(Exception):
@@ -29,9 +31,10 @@ class CourseSettings:
 
     def run_dir(self, data_dir: Path) -> Path:
         """The run folder for photographs in ``data_dir``: another data set never overwrites it."""
+        data_dir = named_folder(data_dir)
         name = f"{self.profile}-{data_dir.name}"
         if data_dir.parent != PROJECT / "data":  # many folders may be called "birds"
-            name += f"-{hashlib.sha256(os.fsencode(data_dir.absolute())).hexdigest()[:6]}"
+            name += f"-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:6]}"
         return self.runs_dir / name
 
     def without_folders(self):
@@ -61,6 +64,10 @@ def load(profile: str | None = None) -> CourseSettings:
     ``RESNEXT_EPOCHS`` a shorter or longer training. A relative path starts at the project's folder.
     A ``CourseError`` says which choice can't be.
     """
+    if unknown := {name for name in os.environ if name.startswith("RESNEXT_")} - VARIABLES:
+        raise CourseError(
+            f"There is no setting {min(unknown)}: use {', '.join(sorted(VARIABLES))}, or unset it."
+        )
     name = profile or os.environ.get("RESNEXT_PROFILE") or "sample"
     if name not in PROFILES:
         raise CourseError(
@@ -68,15 +75,25 @@ def load(profile: str | None = None) -> CourseSettings:
             f"use {' or '.join(PROFILES)}."
         )
     chosen = {
-        field: PROJECT / Path(value).expanduser()
+        field: named_folder(value)
         for field, variable in (("data_dir", "RESNEXT_DATA"), ("runs_dir", "RESNEXT_RUNS"))
         if (value := os.environ.get(variable))
     }
     if epochs := os.environ.get("RESNEXT_EPOCHS"):
-        if not epochs.isdecimal() or int(epochs) < 1:
-            raise CourseError(f"RESNEXT_EPOCHS is {epochs!r}: give a whole number, 1 or more.")
+        if not epochs.isdecimal() or not 1 <= int(epochs) <= MAX_EPOCHS:
+            wanted = f"give a whole number from 1 to {MAX_EPOCHS}"
+            raise CourseError(f"RESNEXT_EPOCHS is {epochs!r}: {wanted}.")
         chosen["epochs"] = int(epochs)
     return replace(PROFILES[name], **chosen)
+
+
+def named_folder(text, start: Path = PROJECT) -> Path:
+    """The folder that somebody has named, in one form however it was written; a relative one begins
+    at ``start``. A ``CourseError`` says that a ``~name`` is no user's."""
+    try:
+        return Path(os.path.abspath(start / Path(text).expanduser()))  # noqa: PTH100 (as below)
+    except RuntimeError as error:
+        raise CourseError(f"{text} begins with ~, and has no user's name behind it.") from error
 
 
 def display_path(path: Path) -> str:

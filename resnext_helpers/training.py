@@ -7,6 +7,7 @@ of 16); inside that number, it did not start again (``JSONDecodeError``). ``CSVL
 an epoch twice, and after each new start ``ModelCheckpoint`` forgets which model was the best.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import time
 import weakref
 import zipfile
 import zlib
-from contextlib import contextmanager
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from resnext_helpers.settings import CourseError, CourseSettings, display_path
 CHECKPOINT = "checkpoint.npz"  # there while a training is unfinished: all that it needs to go on
 HISTORY = "history.csv"  # a line an epoch: its number, Keras' losses and accuracies, and seconds
 BEST = "model.keras"
+GUESSES = 4  # after so many epochs a network should know more than which class is the commonest
 _finished = weakref.WeakKeyDictionary()  # optimizer: the training that it came through, its rows
 
 
@@ -224,6 +226,11 @@ class RunFolder(keras.callbacks.Callback):
             if not replace:
                 raise CourseError(f"{found}: choose another run folder, or delete this one.")
             print(f"{found}; a new one replaces it after its first epoch.")
+        elif self._is_strange():
+            raise CourseError(
+                f"{where} holds files that are not of this course, or are damaged, and a training "
+                f"would replace them: choose another run folder."
+            )
         elif is_finished(self.folder) and not replace:
             raise CourseError(
                 f"{where} holds a finished training: choose another name, or delete the folder."
@@ -239,24 +246,43 @@ class RunFolder(keras.callbacks.Callback):
                 f"compiles it again to train anew."
             )
 
+    def _is_strange(self):
+        """Whether files that a training would replace aren't a training's."""
+        there = [n for n in (*self._files, HISTORY, BEST) if (self.folder / n).exists()]
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            settings = json.loads((self.folder / "settings.json").read_text("utf-8"))
+            return not {"profile", "image_size"} <= {*settings}
+        return bool(there)
+
     def on_epoch_begin(self, epoch, logs=None):
         self.photos.passes.assign(epoch)
         self._started = time.perf_counter()
 
+    def on_train_batch_end(self, batch, logs=None):
+        if not np.isfinite(logs["loss"]):
+            raise CourseError(
+                f"The loss is {logs['loss']} in epoch {self.epoch + 1}, so the training was stopped: "
+                f"build the model again, and try a smaller learning rate."
+            )
+
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.perf_counter() - self._started
         numbers = {name: float(value) for name, value in logs.items()}
-        if not np.isfinite(numbers["loss"]):
-            raise CourseError(
-                f"The loss is {numbers['loss']} in epoch {epoch + 1}, so the training was stopped: "
-                f"build the model again, and try a smaller learning rate."
-            )
         rows = [*self.rows, {"epoch": epoch + 1, **numbers, "seconds": seconds}]
         about = np.array(json.dumps({"rows": rows, "training": self._training}))
         arrays = map(keras.ops.convert_to_numpy, self._variables())
         with _explained(self.folder), atomic_write(self.folder / CHECKPOINT) as path:
             np.savez(path, *arrays, about=about)
         self._write_run(rows)
+        if len(rows) == GUESSES:
+            labels = [photo.label for photo in self.photos.split.validation]
+            guess, reached = max(Counter(labels).values()) / len(labels), best(rows)["val_accuracy"]
+            if reached < guess + 2 * (guess * (1 - guess) / len(labels)) ** 0.5:
+                print(
+                    f"After {GUESSES} epochs the best validation accuracy is {reached:.1%}, and to "
+                    f"name the commonest class each time gives {guess:.1%}. Is the learning rate "
+                    f"too high? Do photographs lie in wrong class folders? Are there too few?"
+                )
 
     def _variables(self):
         """All numbers that training changes."""
@@ -373,7 +399,7 @@ def is_finished(folder):
     return (folder / HISTORY).exists() and not (folder / CHECKPOINT).exists()
 
 
-@contextmanager
+@contextlib.contextmanager
 def atomic_write(path: Path):
     """A path to write to, which takes the place of ``path`` at the end.
 
@@ -389,7 +415,7 @@ def atomic_write(path: Path):
         temporary.unlink(missing_ok=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _explained(path):
     """Says what to do where a disk is full, a folder protected, or a file damaged."""
     try:
