@@ -115,6 +115,7 @@ def course_network(case, photos, seed, blocks=None):
     """A fresh network with the course's recipe: cross-entropy, Adam, warm-up and cosine."""
     import keras
 
+    from resnext_course.train import warm_up_and_cosine
     from resnext_helpers import models, training
 
     keras.utils.set_random_seed(seed)
@@ -125,7 +126,7 @@ def course_network(case, photos, seed, blocks=None):
         width_per_group=case.width_per_group,
         blocks=blocks or models.BLOCKS[50],
     )
-    schedule = training.warm_up_and_cosine(case.learning_rate, case.epochs * len(photos.train))
+    schedule = warm_up_and_cosine(case.learning_rate, case.epochs * len(photos.train))
     training.compile_model(model, schedule)
     if case.label_smoothing:  # (Szegedy et al., 2016, Section 7); the sparse loss doesn't know it
         smooth = keras.losses.CategoricalCrossentropy(True, label_smoothing=case.label_smoothing)

@@ -45,9 +45,7 @@ def run(options):
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
         model = models.ResNeXt50((config.image_size, config.image_size, 3), classes)
-        schedule = training.warm_up_and_cosine(
-            config.learning_rate, config.epochs * len(birds.train)
-        )
+        schedule = warm_up_and_cosine(config.learning_rate, config.epochs * len(birds.train))
         training.compile_model(model, schedule)
     rows = training.train(model, birds, config, run_dir, progress=Lines, replace=False)
     if not training.is_finished(run_dir):
@@ -59,6 +57,20 @@ def run(options):
         f"The run is in {display_path(run_dir)}."
     )
     return 0
+
+
+def warm_up_and_cosine(peak, steps):
+    """Learning rate that rises to ``peak`` over a tenth of the steps, then falls along a cosine.
+
+    The rise gives batch norm's statistics time to settle; the fall lets the weights settle.
+    """
+    warm_up = max(1, steps // 10)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=peak / 10,
+        warmup_target=peak,
+        warmup_steps=warm_up,
+        decay_steps=max(1, steps - warm_up),
+    )
 
 
 class Lines(training.Progress):

@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds: counted on a built model, and of a convolution by formula.
+"""Parameters and multiply-adds of a built model.
 
 One multiply-add (MAC) is one multiplication and one addition. The paper calls them "FLOPs" and
 counts the convolutions and the last layer alone; so do these functions.
@@ -56,28 +56,3 @@ def _macs(layer):
             f"Conv2D, GroupedConv2D and Dense can be counted: count this layer by hand."
         )
     return 0
-
-
-def conv_parameters(in_channels, out_channels, kernel_size, groups=1):
-    """Weights of a square convolution without bias.
-
-    Each of the ``out_channels`` filters sees ``in_channels / groups`` channels (Xie et al.,
-    Section 3).
-
-    Raises:
-        ValueError: the channels can't be split into equal groups.
-    """
-    if groups < 1 or in_channels % groups or out_channels % groups:
-        raise ValueError(
-            f"{in_channels} input and {out_channels} output channels can't be split into {groups} "
-            f"equal groups: choose groups that divide both."
-        )
-    return kernel_size**2 * (in_channels // groups) * out_channels
-
-
-def conv_macs(in_channels, out_channels, kernel_size, output_size, groups=1):
-    """Multiply-adds of a square convolution for one picture; raises as ``conv_parameters``.
-
-    Every weight is used once at each position of the output, ``output_size`` pixels high and wide.
-    """
-    return conv_parameters(in_channels, out_channels, kernel_size, groups) * output_size**2

@@ -52,21 +52,18 @@ def strategy():
     return tf.distribute.MirroredStrategy()
 
 
-def mixed_precision_helps():
-    """Whether a visible GPU has float16 matrix units (NVIDIA compute capability 7.0 and above)."""
-    capabilities = [
-        tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
-        for gpu in tf.config.get_visible_devices("GPU")
-    ]
-    return bool(capabilities) and min(capabilities) >= (7, 0)
-
-
 def use_mixed_precision():
-    """Compute in float16 and keep the weights in float32 where a GPU gains from it.
+    """Compute in float16 and keep the weights in float32 where every visible GPU has float16 matrix
+    units (NVIDIA compute capability 7.0 and above).
 
     Returns:
         The name of Keras' precision policy from now on: ``"mixed_float16"`` or ``"float32"``.
     """
-    policy = "mixed_float16" if mixed_precision_helps() else "float32"
+    capabilities = [
+        tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
+        for gpu in tf.config.get_visible_devices("GPU")
+    ]
+    gains = capabilities and min(capabilities) >= (7, 0)
+    policy = "mixed_float16" if gains else "float32"
     keras.mixed_precision.set_global_policy(policy)
     return policy

@@ -1,21 +1,18 @@
-"""What a trained network knows: its run folder, its predictions, its mistakes."""
+"""A trained network in its run folder, and what is needed to judge it."""
 
 import functools
 import json
 import textwrap
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
-from scipy.special import softmax
 
-from resnext_helpers import data, models, photo_folder, training
 from resnext_helpers.photo_folder import Photo
-from resnext_helpers.settings import CourseError, CourseSettings, display_path
+from resnext_helpers.settings import CourseError, display_path
 
 # Each is read with the help of those before it.
 FILES = ("settings.json", "classes.json", "split.json", "history.csv", "model.keras")
@@ -106,90 +103,3 @@ def _unusable(path, error):
         f"{display_path(path)} is damaged, or not as this course writes it ({first}): train again "
         f"with notebook 05."
     )
-
-
-def find_run(config: CourseSettings) -> Run:
-    """The run of notebook 05 on these photographs, or a small one, trained in seconds, if none is.
-
-    Prints which it is. Errors as in ``load_run``: a damaged run isn't passed over in silence.
-    """
-    folder = photo_folder.find(config)
-    full, quick = config.run_dir(folder), replace(config, profile="quick").run_dir(folder)
-    for run_dir in (full, quick):
-        if any((run_dir / name).exists() for name in FILES):
-            run = load_run(run_dir)
-            print(f"The run in {display_path(run_dir)}: {len(run.history)} epochs.")
-            return run
-    print("There is no run of notebook 05 yet: a small network is trained instead, in seconds.")
-    # One block a stage instead of 3, 4, 6 and 3, and small pictures: faster, and less accurate.
-    small = replace(config, image_size=48, batch_size=16, epochs=6, learning_rate=2e-3)
-    birds = data.load(small)
-    shape, classes = (small.image_size, small.image_size, 3), len(birds.class_names)
-    form = {"groups": 32, "width_per_group": 4, "blocks": (1, 1, 1, 1), "name": "small_resnext"}
-    model = models.resnext(shape, classes, **form)
-    training.compile_model(model, small.learning_rate)
-    training.train(model, birds, small, quick)
-    return load_run(quick)
-
-
-def predict_image(model, image):
-    """The probabilities, ``(classes,)``, that a network gives one scaled picture ``(h, w, 3)``."""
-    # From one input, not from a list of one: Keras would warn of the difference. And not by Keras'
-    # ``predict``, which builds a graph for each new shape.
-    network = keras.Model(model.inputs[0], model.outputs[0])
-    return softmax(network(np.asarray(image)[None], training=False).numpy()[0])
-
-
-def heat_map(model, image, class_index, layer=None):
-    """How much each cell of a map raises a class's logit: Grad-CAM (Selvaraju et al., 2017).
-
-    Args:
-        model: functional network from ``(batch, height, width, 3)`` to logits.
-        image: one scaled picture, ``(height, width, 3)``.
-        class_index: number of the class whose logit is explained.
-        layer: name of the layer whose output is the feature map; ``last_feature_map`` if None.
-
-    Returns:
-        ``float32 (rows, columns)``, one number a cell of the feature map, none below 0. All are 0
-        where nothing raises the logit.
-
-    Raises:
-        ValueError: there is no such layer, or its output is no feature map.
-    """
-    features = model.get_layer(layer or last_feature_map(model)).output
-    if len(features.shape) != 4:
-        raise ValueError(
-            f"The output of {layer!r} has no rows and columns: choose a layer before the pooling, "
-            f"such as {last_feature_map(model)!r}."
-        )
-    # From one input, not from a list of one: Keras would warn of the difference at each call.
-    to_both = keras.Model(model.inputs[0], [features, model.outputs[0]])
-    pictures = tf.convert_to_tensor(image)[None]
-    with tf.GradientTape() as tape:
-        tape.watch(pictures)  # or nothing is recorded where no layer is trainable
-        features, logits = to_both(pictures, training=False)
-        score = logits[:, class_index]
-    gradients = tf.cast(tape.gradient(score, features), tf.float32)
-    weights = tf.reduce_mean(gradients, (1, 2), keepdims=True)
-    return tf.nn.relu(tf.reduce_sum(weights * tf.cast(features, tf.float32), -1))[0].numpy()
-
-
-def last_feature_map(model):
-    """Name of the last layer whose output has rows, columns and channels.
-
-    Raises:
-        ValueError: no layer's has. The picture itself is no feature map.
-    """
-    for layer in reversed(model.layers):
-        if len(layer.output.shape) == 4 and not isinstance(layer, keras.layers.InputLayer):
-            return layer.name
-    raise ValueError(
-        f"{model.name} has no feature map: none of its layers keeps rows and columns. If a whole "
-        f"network is one of its layers, ask that network."
-    )
-
-
-def stages(model):
-    """The last layer of each stage of a ResNeXt or ResNet, as ``{"layer1": name of the layer}``."""
-    ends = [layer.name for layer in model.layers if layer.name.endswith("_out")]
-    return {name.partition("_")[0]: name for name in ends}

@@ -83,20 +83,6 @@ def make_variables(model):
         model.reset_metrics()
 
 
-def warm_up_and_cosine(peak, steps):
-    """Learning rate that rises to ``peak`` over a tenth of the steps, then falls along a cosine.
-
-    The rise gives batch norm's statistics time to settle; the fall lets the weights settle.
-    """
-    warm_up = max(1, steps // 10)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=peak / 10,
-        warmup_target=peak,
-        warmup_steps=warm_up,
-        decay_steps=max(1, steps - warm_up),
-    )
-
-
 def best(rows):
     """The epoch whose weights are kept: the highest validation accuracy; of equals, the lowest
     validation loss. A ``CourseError`` says that no epoch has ended."""
@@ -261,8 +247,8 @@ class RunFolder(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if not np.isfinite(logs["loss"]):
             raise CourseError(
-                f"The loss is {logs['loss']} in epoch {self.epoch + 1}, so the training was stopped: "
-                f"build the model again, and try a smaller learning rate."
+                f"The loss is {logs['loss']} in epoch {self.epoch + 1}, so the training was "
+                f"stopped: build the model again, and try a smaller learning rate."
             )
 
     def on_epoch_end(self, epoch, logs=None):

@@ -37,7 +37,7 @@ def explore(model, run, indices, of_true_class):
         photo=choice(offered, "photo (probability of its class)"),
         upload=upload_button(),
         layer=choice(
-            list(evaluation.stages(model).items()),
+            list(grad_cam.stages(model).items()),
             "feature map at the end of",
             grad_cam.readable_layer(model),
         ),

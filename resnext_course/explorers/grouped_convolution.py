@@ -35,7 +35,12 @@ def draw(channels, filters, groups, kernel_size, side):
     Raises:
         ValueError: the groups would be unequal.
     """
-    weights_wanted = counting.conv_parameters(channels, filters, kernel_size, groups)
+    if channels % groups or filters % groups:
+        raise ValueError(
+            f"{channels} input and {filters} output channels can't be split into {groups} equal "
+            f"groups: choose groups that divide both."
+        )
+    weights_wanted = kernel_size**2 * (channels // groups) * filters
     macs_wanted = weights_wanted * side**2
     weights, macs, feeds = measure(channels, filters, groups, kernel_size, side)
     standard_weights, standard_macs, _ = measure(channels, filters, 1, kernel_size, side)

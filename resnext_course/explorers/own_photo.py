@@ -4,7 +4,7 @@ import ipywidgets as widgets
 
 from resnext_course.explorers.panel import Panel
 from resnext_course.figures import own_photo
-from resnext_helpers import data, evaluation, photos
+from resnext_helpers import data, photos
 
 
 def explore(model, run):
@@ -19,7 +19,7 @@ def explore(model, run):
 
     def draw(upload):
         name, pixels = open_upload(upload, run)
-        probabilities = evaluation.predict_image(model, data.scale(pixels))
+        probabilities = own_photo.predict_image(model, data.scale(pixels))
         picture = own_photo.picture(pixels, run.class_names, probabilities)
         picture.data = {"photo": name, **picture.data}
         return picture

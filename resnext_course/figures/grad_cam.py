@@ -1,13 +1,15 @@
 """Grad-CAM as a picture: where a class is seen, drawn over the photograph."""
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
+import tensorflow as tf
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from PIL import Image
 
 from resnext_course.figures import confusion, own_photo
-from resnext_helpers import data, evaluation, plots
+from resnext_helpers import data, plots
 
 MOST_LIKELY = "the most likely"  # instead of a class: whichever the network names
 
@@ -17,15 +19,15 @@ def readable_layer(model):
 
     The deepest layers know most, but of small pictures they keep only 2×2 cells.
     """
-    stages = evaluation.stages(model).values()
-    return [name for name in stages if model.get_layer(name).output.shape[1] >= 4][-1]
+    ends = stages(model).values()
+    return [name for name in ends if model.get_layer(name).output.shape[1] >= 4][-1]
 
 
 def picture(model, class_names, pixels, *, explained, layer, strength):
     """Draw the photograph, the heat map over it, and the probabilities.
 
     Args:
-        model, layer: as in ``evaluation.heat_map``.
+        model, layer: as in ``heat_map``.
         class_names: one name a logit.
         pixels: ``uint8 (height, width, 3)`` of the size that the network takes.
         explained: the class whose heat map is drawn, or ``MOST_LIKELY``.
@@ -35,10 +37,10 @@ def picture(model, class_names, pixels, *, explained, layer, strength):
         A ``Picture``; its data are the rows of the explorers' table.
     """
     image = data.scale(pixels)
-    probabilities = evaluation.predict_image(model, image)
+    probabilities = own_photo.predict_image(model, image)
     if explained == MOST_LIKELY:
         explained = class_names[probabilities.argmax()]
-    heat = evaluation.heat_map(model, image, class_names.index(explained), layer)
+    heat = heat_map(model, image, class_names.index(explained), layer)
     hottest = where_hottest(heat)
     figure, (photo, over, bars) = plt.subplots(1, 3, figsize=(11, 4), width_ratios=[1, 1, 0.9])
     photo.imshow(pixels)
@@ -59,6 +61,61 @@ def picture(model, class_names, pixels, *, explained, layer, strength):
         hottest=hottest,
         **{f"probability of {name}": share for name, share in shares.items()},
     )
+
+
+def heat_map(model, image, class_index, layer=None):
+    """How much each cell of a map raises a class's logit: Grad-CAM (Selvaraju et al., 2017).
+
+    Args:
+        model: functional network from ``(batch, height, width, 3)`` to logits.
+        image: one scaled picture, ``(height, width, 3)``.
+        class_index: number of the class whose logit is explained.
+        layer: name of the layer whose output is the feature map; ``last_feature_map`` if None.
+
+    Returns:
+        ``float32 (rows, columns)``, one number a cell of the feature map, none below 0. All are 0
+        where nothing raises the logit.
+
+    Raises:
+        ValueError: there is no such layer, or its output is no feature map.
+    """
+    features = model.get_layer(layer or last_feature_map(model)).output
+    if len(features.shape) != 4:
+        raise ValueError(
+            f"The output of {layer!r} has no rows and columns: choose a layer before the pooling, "
+            f"such as {last_feature_map(model)!r}."
+        )
+    # From one input, not from a list of one: Keras would warn of the difference at each call.
+    to_both = keras.Model(model.inputs[0], [features, model.outputs[0]])
+    pictures = tf.convert_to_tensor(image)[None]
+    with tf.GradientTape() as tape:
+        tape.watch(pictures)  # or nothing is recorded where no layer is trainable
+        features, logits = to_both(pictures, training=False)
+        score = logits[:, class_index]
+    gradients = tf.cast(tape.gradient(score, features), tf.float32)
+    weights = tf.reduce_mean(gradients, (1, 2), keepdims=True)
+    return tf.nn.relu(tf.reduce_sum(weights * tf.cast(features, tf.float32), -1))[0].numpy()
+
+
+def last_feature_map(model):
+    """Name of the last layer whose output has rows, columns and channels.
+
+    Raises:
+        ValueError: no layer's has. The picture itself is no feature map.
+    """
+    for layer in reversed(model.layers):
+        if len(layer.output.shape) == 4 and not isinstance(layer, keras.layers.InputLayer):
+            return layer.name
+    raise ValueError(
+        f"{model.name} has no feature map: none of its layers keeps rows and columns. If a whole "
+        f"network is one of its layers, ask that network."
+    )
+
+
+def stages(model):
+    """The last layer of each stage of a ResNeXt or ResNet, as ``{"layer1": name of the layer}``."""
+    ends = [layer.name for layer in model.layers if layer.name.endswith("_out")]
+    return {name.partition("_")[0]: name for name in ends}
 
 
 def draw_over(axis, pixels, heat, strength=0.6):

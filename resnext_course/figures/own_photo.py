@@ -1,12 +1,22 @@
 """What a network says of one photograph."""
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy.special import softmax
 
 from resnext_course.figures.confusion import short
 from resnext_helpers import plots
 
 MOST = 5  # classes that get a bar
+
+
+def predict_image(model, image):
+    """The probabilities, ``(classes,)``, that a network gives one scaled picture ``(h, w, 3)``."""
+    # From one input, not from a list of one: Keras would warn of the difference. And not by Keras'
+    # ``predict``, which builds a graph for each new shape.
+    network = keras.Model(model.inputs[0], model.outputs[0])
+    return softmax(network(np.asarray(image)[None], training=False).numpy()[0])
 
 
 def picture(pixels, class_names, probabilities):

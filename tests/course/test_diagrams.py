@@ -319,7 +319,7 @@ def cam(monkeypatch, unrendered):
 
     def draw(heats, explained=grad_cam.MOST_LIKELY):
         probabilities = np.array([0.25, 0.75])
-        monkeypatch.setattr(evaluation, "predict_image", lambda model, image: probabilities)
+        monkeypatch.setattr(own_photo, "predict_image", lambda model, image: probabilities)
         monkeypatch.setattr(evaluation, "heat_map", lambda model, image, k, layer: heats[k])
         chosen = {"explained": explained, "layer": None, "strength": 0.6}
         return grad_cam.picture(None, ["owl", "gull"], PHOTOS[0], **chosen)

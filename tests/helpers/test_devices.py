@@ -94,7 +94,6 @@ def test_several_gpus_work_in_step(machine, monkeypatch):
 )
 def test_mixed_precision_is_used_where_it_helps(machine, details, helps):
     machine(*details)
-    assert devices.mixed_precision_helps() is helps
     before = keras.mixed_precision.global_policy()
     try:
         policy = devices.use_mixed_precision()

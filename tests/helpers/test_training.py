@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 from pictures import make_folder
 
+from resnext_course.train import warm_up_and_cosine
 from resnext_helpers import data, layers, photo_folder, training
 from resnext_helpers.settings import PROFILES, CourseError
 
@@ -95,7 +96,7 @@ def train(folder, run_dir, *others, config=CONFIG, rate=1e-2, model=None, **opti
     next(iter(photos.train))  # a learner looks at a batch first: the order must not follow from it
     if model is None:
         model = network()
-        schedule = training.warm_up_and_cosine(rate, config.epochs * len(photos.train))
+        schedule = warm_up_and_cosine(rate, config.epochs * len(photos.train))
         training.compile_model(model, schedule)
     fit = model.fit
     model.fit = lambda *a, callbacks, **k: fit(*a, callbacks=[*callbacks, *others], **k)
@@ -170,7 +171,7 @@ def test_tensorflow_builds_the_training_graph_once(folder, tmp_path):
 
 
 def test_warm_up_and_cosine():
-    schedule = training.warm_up_and_cosine(1e-3, steps=100)
+    schedule = warm_up_and_cosine(1e-3, steps=100)
     rates = [float(schedule(step)) for step in range(101)]
     assert rates[0] == pytest.approx(1e-4)
     assert rates.index(max(rates)) == 10
@@ -322,10 +323,10 @@ def test_another_training_is_not_taken_up(folder, tmp_path, capsys):
     other = dataclasses.replace(CONFIG, batch_size=3)
     frozen = network()
     frozen.layers[1].trainable = False
-    training.compile_model(frozen, training.warm_up_and_cosine(1e-2, 9))
+    training.compile_model(frozen, warm_up_and_cosine(1e-2, 9))
     other_loss = network()
     other_loss.compile(
-        training.Adam(training.warm_up_and_cosine(1e-2, 9)),
+        training.Adam(warm_up_and_cosine(1e-2, 9)),
         keras.losses.SparseCategoricalCrossentropy(),  # of probabilities
         metrics=["accuracy"],
         jit_compile=False,

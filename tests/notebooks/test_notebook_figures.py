@@ -18,10 +18,10 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from resnext_course import comparison
+from resnext_course import comparison, train
 from resnext_course.figures import confusion, grad_cam
 from resnext_course.publishing.notebook_runner import NAMES
-from resnext_helpers import counting, plots, training
+from resnext_helpers import counting, plots
 from resnext_helpers.settings import PROJECT
 
 mpl.use("agg")
@@ -204,7 +204,7 @@ def test_learning_rate(draw):
     exec(cells("05_train_resnext50")["learning-rate-schedule"].source, names)
     figure, _ = draw("05", "plot-schedule", **names)
     line, dotted = figure.axes[0].lines
-    schedule = training.warm_up_and_cosine(0.01, 40)  # the command's, which the notebook writes out
+    schedule = train.warm_up_and_cosine(0.01, 40)  # the command's, which the notebook writes out
     assert list(line.get_ydata()) == pytest.approx([float(schedule(i)) for i in range(41)])
     assert (line.get_xdata()[0], line.get_xdata()[-1]) == (0, 8)
     assert max(line.get_ydata()) == line.get_ydata()[4]

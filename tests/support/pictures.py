@@ -107,7 +107,7 @@ UNUSUAL = {
     "empty file": ("empty.jpg", bytes_of(b""), True, "empty (0 bytes)"),
     "truncated JPEG": ("cut.jpg", cut_off, True, "cut off"),
     "text": ("text.jpg", bytes_of(b"Dear diary,\n"), True, "not a picture"),
-    "HTML page": ("page.jpg", bytes_of(b"<!DOCTYPE html>"), True, "b'<!DOCTYPE ht'"),
+    "HTML page": ("page.jpg", bytes_of(b"<!DOCTYPE html>"), True, "a web page"),
     "HEIC": ("phone.jpg", bytes_of(b"\0\0\0\x18ftypheic\0\0\0\0"), True, "HEIC"),
     "PNG as JPEG": ("png.jpg", saved_as("PNG"), False, "holds a PNG picture"),
     "GIF as JPEG": ("gif.jpg", saved_as("GIF", 921), False, "holds a GIF picture"),
