@@ -9,7 +9,7 @@ from resnext_helpers.settings import CourseSettings, display_path
 def find(config: CourseSettings) -> evaluation.Run:
     """The run of notebook 05 on these photographs, or a small one, trained in seconds, if none is.
 
-    Prints which it is. Errors as in ``evaluation.load_run``: a damaged run isn't passed over in silence.
+    Prints which it is. Raises as ``evaluation.load_run``: a damaged run isn't passed over.
     """
     folder = photo_folder.find(config)
     full, quick = config.run_dir(folder), replace(config, profile="quick").run_dir(folder)

@@ -5,7 +5,7 @@ import ipywidgets as widgets
 from resnext_course.explorers.own_photo import open_upload, upload_button
 from resnext_course.explorers.panel import Panel, choice
 from resnext_course.figures import grad_cam
-from resnext_helpers import evaluation, photos
+from resnext_helpers import photos
 
 
 def explore(model, run, indices, of_true_class):

@@ -22,7 +22,7 @@ from resnext_course.figures import (
     own_photo,
     pipeline_timeline,
 )
-from resnext_helpers import evaluation, models, plots
+from resnext_helpers import models, plots
 
 pytestmark = pytest.mark.usefixtures("style")
 RNG = np.random.default_rng(0)
@@ -320,7 +320,7 @@ def cam(monkeypatch, unrendered):
     def draw(heats, explained=grad_cam.MOST_LIKELY):
         probabilities = np.array([0.25, 0.75])
         monkeypatch.setattr(own_photo, "predict_image", lambda model, image: probabilities)
-        monkeypatch.setattr(evaluation, "heat_map", lambda model, image, k, layer: heats[k])
+        monkeypatch.setattr(grad_cam, "heat_map", lambda model, image, k, layer: heats[k])
         chosen = {"explained": explained, "layer": None, "strength": 0.6}
         return grad_cam.picture(None, ["owl", "gull"], PHOTOS[0], **chosen)
 

@@ -24,7 +24,7 @@ from resnext_course.explorers import (
 from resnext_course.explorers import (
     panel as panels,
 )
-from resnext_helpers import data, evaluation, models, photo_folder, photos, plots
+from resnext_helpers import data, models, photo_folder, photos, plots
 from resnext_helpers.photo_folder import Photo
 
 pytestmark = pytest.mark.usefixtures("style", "unrendered")
@@ -385,7 +385,7 @@ def test_the_heat_maps_follow_their_controls(run, monkeypatch, figures):
     def heat_map(model, image, k, layer):
         return np.full(model.get_layer(layer).output.shape[1:3], k + 1.0)
 
-    monkeypatch.setattr(evaluation, "heat_map", heat_map)
+    monkeypatch.setattr("resnext_course.figures.grad_cam.heat_map", heat_map)
     panel = grad_cam.explore(run.model, run, np.array([1, 0]), np.array([0.9, 0.25]))
     assert [label for label, _ in panel.controls["photo"].options] == ["1 (25%)", "2 (90%)"]
     assert [label for label, _ in panel.controls["layer"].options][::3] == ["layer1", "layer4"]

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from resnext_helpers import evaluation, models
+from resnext_course.figures import grad_cam
+from resnext_helpers import models
 
 RNG = np.random.default_rng(0)
 
@@ -37,7 +38,7 @@ def lit(rows, columns):
 
 
 def test_the_map_is_where_the_picture_has_what_the_class_looks_for(corner_model):
-    heat = evaluation.heat_map(corner_model, lit(slice(0, 2), slice(2, 4)), 0)
+    heat = grad_cam.heat_map(corner_model, lit(slice(0, 2), slice(2, 4)), 0)
     assert heat.shape == (4, 4) and heat.dtype == np.float32
     assert np.argwhere(heat > 0).tolist() == [[0, 1]]
     # By hand: 4 of 16 cells have gradient 1, so each of 3 channels weighs 1/4; the cell holds 1.
@@ -46,7 +47,7 @@ def test_the_map_is_where_the_picture_has_what_the_class_looks_for(corner_model)
 
 def test_what_speaks_against_a_class_is_cut_off(corner_model):
     image = lit(slice(0, 4), slice(0, 4))
-    assert [evaluation.heat_map(corner_model, image, k).max() for k in (0, 1, 2)] == [0.75, 0, 0]
+    assert [grad_cam.heat_map(corner_model, image, k).max() for k in (0, 1, 2)] == [0.75, 0, 0]
 
 
 def test_a_channel_weighs_as_much_as_its_mean_gradient():
@@ -58,7 +59,7 @@ def test_a_channel_weighs_as_much_as_its_mean_gradient():
     kernel = model.get_layer("fc").get_weights()[0]
     for k in (0, 1):
         expected = np.maximum(image @ kernel[:, k], 0) / 36
-        np.testing.assert_allclose(evaluation.heat_map(model, image, k), expected, rtol=1e-4)
+        np.testing.assert_allclose(grad_cam.heat_map(model, image, k), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -67,18 +68,18 @@ def test_a_channel_weighs_as_much_as_its_mean_gradient():
 )
 def test_the_courses_networks_have_a_map_at_every_stage_frozen_or_not(resnext, layer, size):
     image = RNG.normal(size=(64, 64, 3)).astype("float32")
-    heat = evaluation.heat_map(resnext, image, 1, layer)
+    heat = grad_cam.heat_map(resnext, image, 1, layer)
     assert heat.shape == (size, size)
     assert np.isfinite(heat).all() and heat.min() >= 0
     resnext.trainable = False
-    frozen = evaluation.heat_map(resnext, image, 1, layer)
+    frozen = grad_cam.heat_map(resnext, image, 1, layer)
     resnext.trainable = True
     np.testing.assert_array_equal(frozen, heat)
 
 
 def test_the_last_layer_of_each_stage(resnext):
-    assert evaluation.last_feature_map(resnext) == "layer4_0_out"
-    assert evaluation.stages(resnext) == {
+    assert grad_cam.last_feature_map(resnext) == "layer4_0_out"
+    assert grad_cam.stages(resnext) == {
         "layer1": "layer1_0_out",
         "layer2": "layer2_1_out",
         "layer3": "layer3_0_out",
@@ -95,14 +96,14 @@ def test_the_last_layer_of_each_stage(resnext):
 )
 def test_what_is_not_there_is_named(corner_model, layer, message):
     with pytest.raises(ValueError, match=message):
-        evaluation.heat_map(corner_model, lit(0, 0), 0, layer)
+        grad_cam.heat_map(corner_model, lit(0, 0), 0, layer)
 
 
 def test_a_network_without_feature_maps_is_named():
     inputs = keras.Input((4,))
     model = keras.Model(inputs, layers.Dense(2)(inputs), name="flat_one")
     with pytest.raises(ValueError, match="flat_one has no feature map"):
-        evaluation.heat_map(model, np.zeros(4, np.float32), 0)
+        grad_cam.heat_map(model, np.zeros(4, np.float32), 0)
 
 
 def test_a_network_inside_another_one_is_not_explained_by_the_picture_itself(corner_model):
@@ -113,4 +114,4 @@ def test_a_network_inside_another_one_is_not_explained_by_the_picture_itself(cor
         keras.Sequential([keras.Input((8, 8, 3)), corner_model], name="wrapped"),
     ):
         with pytest.raises(ValueError, match=r"wrapped has no feature map.* ask that network"):
-            evaluation.heat_map(model, lit(0, 0), 0)
+            grad_cam.heat_map(model, lit(0, 0), 0)

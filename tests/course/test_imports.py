@@ -26,8 +26,7 @@ FLOORS = (  # of the helpers, from the ground up: each imports only from floors 
     {"__init__", "settings", "layers"},
     {"devices", "plots", "photos", "counting", "models"},
     {"photo_folder", "training"},
-    {"data"},
-    {"evaluation"},
+    {"data", "evaluation"},
 )
 
 

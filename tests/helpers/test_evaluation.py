@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from scipy.special import softmax
 
+from resnext_course import quick_run
 from resnext_course.figures import own_photo
 from resnext_helpers import data, evaluation, models, photos, training
 from resnext_helpers.settings import PROFILES, CourseError
@@ -32,7 +33,7 @@ def run_and_config(tmp_path_factory):
     tiny = {"groups": 2, "width_per_group": 2, "blocks": (1,)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models, "resnext", lambda *shape, **form: full(*shape, **form | tiny))
-        return evaluation.find_run(config), config
+        return quick_run.find(config), config
 
 
 def test_without_a_run_a_small_one_is_trained_and_then_found(run_and_config, capsys):
@@ -43,7 +44,7 @@ def test_without_a_run_a_small_one_is_trained_and_then_found(run_and_config, cap
     assert {photo.label for photo in run.validation} == {0, 1}
     assert len(run.history) == 6
 
-    again = evaluation.find_run(config)
+    again = quick_run.find(config)
     assert "The run in" in capsys.readouterr().out
     assert [row["val_loss"] for row in again.history] == [row["val_loss"] for row in run.history]
 
@@ -52,7 +53,7 @@ def test_the_run_of_these_photographs_comes_before_the_small_one(run_and_config)
     run, config = run_and_config
     full = config.run_dir(config.data_dir)
     shutil.copytree(run.folder, full)
-    assert evaluation.find_run(config).folder == full
+    assert quick_run.find(config).folder == full
     shutil.rmtree(full)
 
 
@@ -79,7 +80,7 @@ def test_a_damaged_file_is_named_and_no_other_network_trained(run_and_config, tm
     content = (broken / name).read_bytes()
     (broken / name).write_bytes(b"" if name == "history.csv" else content[: len(content) // 2])
     with pytest.raises(CourseError, match=f"{name} is damaged.*train again with notebook 05"):
-        evaluation.find_run(config)
+        quick_run.find(config)
     assert list(tmp_path.iterdir()) == [broken]
 
 
@@ -111,5 +112,5 @@ def test_a_strangers_model_runs_no_code(run_and_config, tmp_path):
     folder = shutil.copytree(run.folder, tmp_path / "strange")
     inputs = keras.Input((48, 48, 3))
     keras.Model(inputs, keras.layers.Lambda(lambda x: x)(inputs)).save(folder / "model.keras")
-    with pytest.raises(CourseError, match=r"model.keras .*(unsafe|disallowed)"):
+    with pytest.raises(CourseError, match=r"model.keras .*deserialization"):
         _ = evaluation.load_run(folder).model

@@ -251,9 +251,10 @@ def test_grad_cam_of_each_stage(draw):
         "k": 1,
         "model": None,
         "confusion": confusion,
-        "grad_cam": grad_cam,
         "run": SimpleNamespace(class_names=["owl", "gull"]),
-        "evaluation": SimpleNamespace(
+        "grad_cam": SimpleNamespace(
+            draw_over=grad_cam.draw_over,
+            color_scale=grad_cam.color_scale,
             stages=lambda model: {layer[:6]: layer for layer in maps},
             heat_map=lambda model, image, k, layer: maps[layer] if k == 1 else None,
         ),
