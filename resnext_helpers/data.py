@@ -52,8 +52,7 @@ def load(config: CourseSettings, progress: bool = True, drop_remainder: bool = F
     Args:
         config: finds the photographs (see ``photo_folder.find``), and says how to prepare them.
         progress: show a bar while the files are checked.
-        drop_remainder: leave out a last, smaller batch, of which one of several GPUs would have
-            nothing.
+        drop_remainder: leave out a last, smaller batch: one of several GPUs would have nothing.
 
     Raises:
         CourseError: the photographs can't be used (see ``photo_folder.check``), or no whole batch

@@ -42,10 +42,8 @@ def use_gpu(every=False):
 def strategy():
     """The ``tf.distribute`` strategy that fits: mirrored over several GPUs, else the default.
 
-    Mirrored, each GPU has a copy of the network and computes with its share of every batch; all
-    copies then take the same step. Build and compile a model in the strategy's ``scope()``, and
-    train it with whole batches (``data.load(..., drop_remainder=True)``): in a last one of three
-    photographs, some GPUs would have none.
+    Mirrored, each GPU has a copy of the network and a share of every batch. Build and compile a
+    model in the strategy's ``scope()``, and train it with whole batches (``drop_remainder``).
     """
     if len(tf.config.get_visible_devices("GPU")) < 2:
         return tf.distribute.get_strategy()

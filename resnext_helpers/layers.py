@@ -55,14 +55,8 @@ class GroupedConv2D(keras.layers.Conv2D):
             raise ValueError(
                 f"implementation is {implementation!r}: choose one of {', '.join(IMPLEMENTATIONS)}."
             )
-        super().__init__(
-            filters,
-            kernel_size,
-            groups=groups,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer or kaiming_normal(),
-            **kwargs,
-        )
+        kwargs["kernel_initializer"] = kernel_initializer or kaiming_normal()
+        super().__init__(filters, kernel_size, groups=groups, use_bias=use_bias, **kwargs)
         self.implementation = implementation
         # Where there is a GPU, even a hidden one, Keras compiles a model with XLA if all its layers
         # allow it. On the CPU XLA would replace oneDNN's convolutions by slower ones.

@@ -126,14 +126,9 @@ def ResNeXt50(  # noqa: N802 (Keras writes its models' names so)
 
     Arguments, result and errors as in ``resnext``.
     """
-    return resnext(
-        input_shape,
-        num_classes,
-        groups=groups,
-        width_per_group=width_per_group,
-        zero_init_residual=zero_init_residual,
-        name=f"resnext50_{groups}x{width_per_group}d",
-    )
+    form = {"groups": groups, "width_per_group": width_per_group}
+    form["name"] = f"resnext50_{groups}x{width_per_group}d"
+    return resnext(input_shape, num_classes, **form, zero_init_residual=zero_init_residual)
 
 
 def ResNet50(  # noqa: N802

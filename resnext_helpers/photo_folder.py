@@ -18,6 +18,7 @@ OWN_PHOTOS = PROJECT / "data" / "bird_photos"
 SAMPLE = PROJECT / "data" / "sample_birds"
 SAMPLE_ZIP = PROJECT / "data" / "sample_birds.zip"
 
+UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's categories
 LISTED = 5  # so many files of one kind are listed one by one
 STAND_INS = 4  # so many copies of a picture are no accident
 BY_COMPUTER = ("thumbs.db", "desktop.ini", "__macosx")  # made by Windows, and by a Mac's zip
@@ -139,7 +140,7 @@ def check(folder: Path, progress: bool = True) -> Report:
         raise _layout_error(folder, class_folders, found)
     _refuse_names_alike(class_folders)
     odd = [p for p in class_folders if "�" in _printable(p.name) or p.name != p.name.strip(". ")]
-    reason = "a class folder whose name has a blank or a dot at an end, or signs that don't show"
+    reason = "the class folder's name has a blank or a dot at an end, or signs that don't show"
     problems = [Problem(p, f"{reason} ({p.name!a}): rename it", False) for p in odd]
     problems += [Problem(p, "beside the class folders, in none of them", True) for p in beside]
     inside = [Photo(p, label) for label, one in enumerate(class_folders) for p in _listing(one)]
@@ -172,8 +173,9 @@ def _refuse_names_alike(class_folders):
     """Names that print alike, or that are one name to another system, would mix up two classes."""
     seen = {}
     for one in class_folders:
-        visible = "".join(c for c in _printable(one.name) if unicodedata.category(c) != "Cf")
-        twin = seen.setdefault(" ".join(visible.rstrip(". ").casefold().split()), one)
+        visible = "".join(c for c in one.name if unicodedata.category(c) not in UNSEEN)
+        alike = unicodedata.normalize("NFKC", visible).casefold().rstrip(". ").split()
+        twin = seen.setdefault(tuple(alike), one)
         if twin != one:
             raise CourseError(
                 f"In {_printable(display_path(one.parent))}, the class folders {twin.name!a} "
@@ -248,6 +250,7 @@ def _order(path):
 
 
 def _printable(text):
-    """A file's name may hold a line break, or bytes that aren't text: � in their place."""
+    """A name with � for a line break, for bytes that aren't text, for signs that don't show."""
     text = unicodedata.normalize("NFC", text)
-    return "".join("�" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+    unseen = {c for c in text if unicodedata.category(c) in UNSEEN} - {*"\u200c\u200d"}  # joiners
+    return "".join("�" if c in unseen else c for c in text)

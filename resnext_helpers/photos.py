@@ -208,10 +208,8 @@ def _profile(content):
         name = ImageCms.getProfileDescription(profile).strip()[:40]
     except (ImageCms.PyCMSError, OSError, KeyError, TypeError):
         return None
-    levels = np.indices((6,) * len(Image.new(mode, (1, 1)).getbands())) * 51
-    colors = Image.frombytes(
-        mode, (1, levels[0].size), np.moveaxis(levels, 0, -1).astype(np.uint8).tobytes()
-    )
+    ramps = [Image.linear_gradient("L").rotate(90 * i) for i in range(Image.getmodebands(mode))]
+    colors = Image.merge(mode, ramps)
     change = ImageChops.difference(colors.convert("RGB"), ImageCms.applyTransform(colors, to_srgb))
     return (mode, name, to_srgb) if max(high for _, high in change.getextrema()) > 3 else None
 
