@@ -88,8 +88,10 @@ def _read(path, place=None, class_names=None, *_others):
     if path.name == "settings.json":
         return Path(content["data_dir"]), int(content["image_size"])
     if path.name == "classes.json":
-        if not all(isinstance(name, str) for name in content) or len({*content}) < len(content):
-            raise ValueError("its classes are no different names")
+        if not isinstance(content, list) or {*map(type, content)} != {str} or len({*content}) < 2:
+            raise ValueError("no list of names")
+        if len({*content}) < len(content):
+            raise ValueError("two classes have one name")
         return content
     folder, _ = place
     parts = content["validation"].items()

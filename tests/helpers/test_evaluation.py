@@ -84,6 +84,41 @@ def test_a_damaged_file_is_named_and_no_other_network_trained(run_and_config, tm
     assert list(tmp_path.iterdir()) == [broken]
 
 
+CHANGED = {  # what somebody, or another version, has written into a file of a run
+    "settings.json": ["[]", '{"image_size": 64}', '{"data_dir": 3, "image_size": 64}'],
+    "classes.json": ["3", '["owl", "owl"]', "[1, 2]", '{"a": 1}', "null"],
+    "split.json": ["[]", '{"train": {}}', '{"validation": {"a/1.jpg": "no class of it"}}'],
+    "history.csv": ["epoch,loss\n1,2\n", "epoch,loss,accuracy,val_loss,val_accuracy\n1,x,1,1,1\n"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [(name, content) for name, all_ in CHANGED.items() for content in all_]
+)
+def test_a_file_that_another_hand_wrote_is_named(run_and_config, tmp_path, name, content):
+    run, _ = run_and_config
+    folder = shutil.copytree(run.folder, tmp_path / "changed")
+    (folder / name).write_text(content, "utf-8")
+    with pytest.raises(CourseError, match=f"{name} is damaged") as refusal:
+        evaluation.load_run(folder)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_model_for_other_classes_or_with_a_flipped_byte_is_named(run_and_config, tmp_path):
+    run, _ = run_and_config
+    folder = shutil.copytree(run.folder, tmp_path / "other")
+    inputs = keras.Input((48, 48, 3))
+    other = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs)))
+    other.save(folder / "model.keras")
+    with pytest.raises(CourseError, match=r"model.keras .*for 48 pixels and 3 classes"):
+        _ = evaluation.load_run(folder).model
+    content = bytearray((run.folder / "model.keras").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "model.keras").write_bytes(content)
+    with pytest.raises(CourseError, match=r"model.keras is damaged"):
+        _ = evaluation.load_run(folder).model
+
+
 def test_photographs_that_moved_away_are_named(run_and_config, tmp_path):
     run, _ = run_and_config
     moved = tmp_path / "moved"

@@ -170,6 +170,23 @@ def test_a_photo_in_two_classes_is_used_in_neither(folder):
     assert all("in another class" in problem.reason for problem in report.problems)
 
 
+def test_a_picture_that_stands_for_many_is_noted(folder):
+    for number in range(6):
+        picture(76).save(folder / "Owl" / f"gone{number}.png")
+    report = check(folder)
+    assert report.counts() == {"Finch": 3, "Owl": 3}
+    first, *others = report.problems
+    assert (first.path.name, first.skipped) == ("gone0.png", False) and "6 files" in first.reason
+    assert len(others) == 5 and all(problem.skipped for problem in others)
+
+
+def test_many_files_of_one_kind_get_one_line(folder):
+    for number in range(1000):
+        (folder / "Owl" / f"{number}.txt").write_text("a note")
+    *_, line = check(folder).table().splitlines()
+    assert line.startswith("skipped  Owl/0.txt and 999 more: not a picture")
+
+
 def test_a_photo_twice_in_a_class_is_used_once(folder):
     shutil.copy(folder / "Finch" / "002.jpg", folder / "Finch" / "copy of 002.jpg")
     picture(77).save(folder / "Owl" / "a.png")
@@ -267,6 +284,42 @@ def class_of_broken_files(folder):
 def class_of_one_copied(folder):
     make_folder(folder, {"Finch": 3, "Owl": 1})
     shutil.copy(folder / "Owl" / "001.jpg", folder / "Owl" / "002.jpg")
+
+
+TWINS = {  # how a second folder's name differs from "Mésange d'eau"
+    "accents apart": unicodedata.normalize("NFD", "Mésange d'eau"),
+    "case": "mésange D'EAU",
+    "a blank at the end": "Mésange d'eau ",
+    "two blanks": "Mésange  d'eau",
+    "a dot at the end": "Mésange d'eau.",
+    "a sign that doesn't show": "Mésange\u200b d'eau",
+    "a control character": "Mésange\x01 d'eau",
+    "the direction of writing": "\u202aMésange d'eau",
+    "wide letters": "Ｍésange d'eau",
+}
+
+
+@pytest.mark.parametrize("twin", TWINS.values(), ids=TWINS)
+def test_two_names_that_cannot_be_told_apart_are_refused(tmp_path, twin):
+    folder = tmp_path / "birds"
+    try:
+        make_folder(folder, {"Mésange d'eau": 2, "Owl": 2, twin: 2})
+    except OSError:
+        pytest.skip("this system has no such names, or takes them for one")
+    if len(list(folder.iterdir())) < 3:
+        pytest.skip("this system takes them for one")
+    with pytest.raises(CourseError, match="can't be told apart") as refusal:
+        check(folder)
+    assert ascii(twin) in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["Owl ", "Owl.", "Owl\u200b", "O\twl"])
+def test_a_class_name_that_other_systems_change_is_noted(folder, name):
+    (folder / "Owl").rename(folder / name)
+    report = check(folder)
+    (problem,) = report.problems
+    assert not problem.skipped and ascii(name) in problem.reason
+    assert any("rename it" in line for line in report.table().splitlines())
 
 
 # What is in the folder (counts, or how to make it), and what the sentence says.

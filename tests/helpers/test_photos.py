@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from pictures import COMPUTERS, UNUSUAL, add, picture, saved_as
-from PIL import Image
+from pictures import COMPUTERS, P3, UNUSUAL, add, display_p3, picture, saved_as, with_text
+from PIL import Image, ImageCms
 
 from resnext_helpers import photos
 from resnext_helpers.settings import CourseError
@@ -85,6 +85,35 @@ def test_other_colours_become_rgb(tmp_path):
     )
     picture(5).quantize(16).save(tmp_path / "palette.png")
     np.testing.assert_array_equal(photos.read(tmp_path / "palette.png", 24), picture(5))
+
+
+def test_colours_of_another_profile_become_srgb(tmp_path):
+    """Against the definition: P3's light to X, Y, Z, to sRGB's light, to its numbers."""
+    xyz_to_srgb = np.array(  # under D50 (Lindbloom, "RGB/XYZ Matrices", Bradford-adapted)
+        [[3.1339, -1.6169, -0.4906], [-0.9788, 1.9161, 0.0335], [0.0719, -0.2290, 1.4052]]
+    )
+    levels = np.linspace(60, 200, 5).astype(np.uint8)  # so dull that sRGB has them all
+    pixels = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(5, 25, 3)
+    light = (pixels / 255) ** 2.2 @ P3.T @ xyz_to_srgb.T
+    inside = ((light > 0.01) & (light < 0.99)).all(-1)
+    wanted = 255 * (1.055 * light.clip(0.01) ** (1 / 2.4) - 0.055)
+    for name in ("p3.png", "p3.tif"):
+        Image.fromarray(pixels).save(tmp_path / name, icc_profile=display_p3())
+        found = np.asarray(photos.whole(tmp_path / name), float)
+        assert abs(found - wanted)[inside].max() < 2.5
+        assert abs(found - pixels)[inside].max() > 20
+    Image.fromarray(pixels).save(tmp_path / "bad.png", icc_profile=b"no profile" * 20)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(pixels).save(tmp_path / "srgb.png", icc_profile=srgb)
+    for name in ("bad.png", "srgb.png"):
+        np.testing.assert_array_equal(photos.whole(tmp_path / name), pixels)
+        assert photos.examine(tmp_path / name)[1] == []
+
+
+def test_a_png_whose_other_chunks_are_damaged_is_used(tmp_path):
+    with_text(tmp_path / "text.png")
+    np.testing.assert_array_equal(photos.whole(tmp_path / "text.png"), picture(931))
+    assert photos.examine(tmp_path / "text.png")[1] == []
 
 
 def test_16_bit_values_are_scaled_not_cut_off(tmp_path):

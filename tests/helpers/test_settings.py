@@ -41,7 +41,7 @@ def test_an_unknown_profile_is_refused_with_the_ones_that_exist(monkeypatch):
 def test_the_number_of_epochs_can_be_chosen(monkeypatch):
     monkeypatch.setenv("RESNEXT_EPOCHS", "2")
     assert settings.load().epochs == 2
-    for wrong in ("0", "-1", "two", "1.5"):
+    for wrong in ("0", "-1", "two", "1.5", "1e3", "9" * 30):
         monkeypatch.setenv("RESNEXT_EPOCHS", wrong)
         with pytest.raises(CourseError, match="RESNEXT_EPOCHS"):
             settings.load()
@@ -61,6 +61,32 @@ def test_an_absolute_folder_and_a_home_folder_are_kept(monkeypatch, tmp_path):
     assert settings.load().data_dir == tmp_path
     monkeypatch.setenv("RESNEXT_DATA", "~/birds")
     assert settings.load().data_dir == Path.home() / "birds"
+
+
+def test_a_user_who_is_not_there_gets_one_sentence(monkeypatch):
+    monkeypatch.setenv("RESNEXT_DATA", "~nobody-of-that-name/birds")
+    with pytest.raises(CourseError, match="~nobody-of-that-name/birds"):
+        settings.load()
+
+
+def test_a_misspelt_setting_is_refused(monkeypatch):
+    monkeypatch.setenv("RESNEXT_EPOCH", "2")
+    with pytest.raises(CourseError, match=r"no setting RESNEXT_EPOCH: use .*RESNEXT_EPOCHS"):
+        settings.load()
+
+
+def test_one_folder_has_one_run_however_it_is_written(monkeypatch, tmp_path):
+    (tmp_path / "y").mkdir()
+    (tmp_path / "birds").mkdir()
+    ways = [tmp_path / "birds", tmp_path / "y" / ".." / "birds", f"{tmp_path}//birds/./"]
+    folders = {settings.load().run_dir(Path(way)) for way in ways}
+    monkeypatch.chdir(tmp_path / "y")
+    folders.add(settings.load().run_dir(settings.named_folder("../birds", Path.cwd())))
+    for way in ways:
+        monkeypatch.setenv("RESNEXT_DATA", str(way))
+        config = settings.load()
+        folders.add(config.run_dir(config.data_dir))
+    assert len(folders) == 1
 
 
 def test_another_data_set_or_profile_gets_another_run_folder(monkeypatch):

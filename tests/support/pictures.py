@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
+
+# Columns: red, green and blue of Display P3 as X, Y, Z under D50 (Apple's profile, rounded).
+P3 = np.array([[0.5151, 0.2920, 0.1571], [0.2412, 0.6922, 0.0666], [-0.0011, 0.0419, 0.7841]])
 
 
 def picture(seed, size=(24, 24), mode="RGB"):
@@ -90,6 +93,59 @@ def saved_as(file_format, seed=920, **options):
     return lambda path: picture(seed, **options).save(path, file_format)
 
 
+def display_p3():
+    """An ICC profile as phones write it: another red, green and blue, and a gamma of 2.2."""
+
+    def tag(kind, *numbers):
+        return (
+            kind + bytes(4) + struct.pack(f">{len(numbers)}i", *(round(n * 65536) for n in numbers))
+        )
+
+    gamma = b"curv" + bytes(4) + struct.pack(">IHH", 1, round(2.2 * 256), 0)
+    name = b"desc" + bytes(4) + struct.pack(">I", 11) + b"Display P3" + bytes(79)
+    white = 0.9642, 1.0, 0.8249
+    tags = {b"desc": name, b"wtpt": tag(b"XYZ ", *white)}
+    tags |= {
+        letter + b"XYZ": tag(b"XYZ ", *P3[:, i]) for i, letter in enumerate((b"r", b"g", b"b"))
+    }
+    tags |= {letter + b"TRC": gamma for letter in (b"r", b"g", b"b")}
+    place = 132 + 12 * len(tags)
+    table, body = struct.pack(">I", len(tags)), b""
+    for signature, content in tags.items():
+        table += signature + struct.pack(">II", place + len(body), len(content))
+        body += content
+    head = struct.pack(">I4xI", place + len(body), 0x02100000) + b"mntrRGB XYZ " + bytes(12)
+    head += b"acsp" + bytes(28) + tag(b"", *white)[4:]
+    return head.ljust(128, b"\0") + table + body
+
+
+def with_text(path):
+    """A PNG with more text than Pillow reads, and with a damaged chunk of another kind."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text("note", "x" * 5_000_000, zip=True)
+    picture(931).save(path, "PNG", pnginfo=text)
+    whole = path.read_bytes()
+    damaged = struct.pack(">I", 7) + b"tIME" + bytes(7) + b"????"
+    path.write_bytes(whole[:33] + damaged + whole[33:])  # behind the header
+
+
+def with_12_bits(path):
+    saved_as("JPEG", 932)(path)
+    path.write_bytes(path.read_bytes().replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c"))
+
+
+def raw_photo(path):
+    """As a camera's DNG: a TIFF with a small picture, and the version of DNG."""
+    picture(933).save(path, "TIFF", tiffinfo={50706: b"\1\4\0\0"})
+
+
+def message(path):
+    """As a web site sends it in place of a photograph that is gone."""
+    image = Image.new("RGB", (240, 160), "#eee")
+    image.paste(picture(934), (20, 60))
+    image.save(path, "PNG")
+
+
 def bytes_of(content):
     return lambda path: path.write_bytes(content)
 
@@ -107,6 +163,24 @@ UNUSUAL = {
     "empty file": ("empty.jpg", bytes_of(b""), True, "empty (0 bytes)"),
     "truncated JPEG": ("cut.jpg", cut_off, True, "cut off"),
     "text": ("text.jpg", bytes_of(b"Dear diary,\n"), True, "not a picture"),
+    "JPEG 2000": ("wave.jpg", saved_as("JPEG2000"), True, "a JPEG 2000 picture: save"),
+    "JPEG XL": ("x.jxl", bytes_of(b"\xff\x0a" + bytes(20)), True, "a JPEG XL picture: save"),
+    "JPEG XL in a box": ("b.jxl", bytes_of(b"\0\0\0\x0cJXL \r\n\x87\n"), True, "a JPEG XL picture"),
+    "AVIF": ("a.jpg", bytes_of(b"\0\0\0\x1cftypavif\0\0\0\0"), True, "an AVIF picture: save"),
+    "DNG": ("sony.tif", raw_photo, True, "a camera's RAW file: save"),
+    "NEF": ("nikon.NEF", bytes_of(b"MM\0*" + bytes(20)), True, "a camera's RAW file: save"),
+    "CR3": ("canon.cr3", bytes_of(b"\0\0\0\x18ftypcrx \0\0"), True, "a camera's RAW file: save"),
+    "12-bit JPEG": ("12.jpg", with_12_bits, True, "a 12-bit JPEG: save"),
+    "PDF": ("scan.pdf", bytes_of(b"%PDF-1.7\n"), True, "a PDF document: save"),
+    "video": ("film.jpg", bytes_of(b"\0\0\0\x14ftypisom\0\0"), True, "a video: save"),
+    "archive": ("all.zip", bytes_of(b"PK\3\4" + bytes(20)), True, "an archive: save"),
+    "colours of a phone": (
+        "p3.jpg",
+        lambda path: picture(935).save(path, "JPEG", icc_profile=display_p3()),
+        False,
+        "colours of 'Display P3', converted to sRGB",
+    ),
+    "message": ("gone.png", message, False, "'image not found'"),
     "HTML page": ("page.jpg", bytes_of(b"<!DOCTYPE html>"), True, "a web page"),
     "HEIC": ("phone.jpg", bytes_of(b"\0\0\0\x18ftypheic\0\0\0\0"), True, "HEIC"),
     "PNG as JPEG": ("png.jpg", saved_as("PNG"), False, "holds a PNG picture"),
