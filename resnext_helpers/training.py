@@ -94,6 +94,13 @@ def best(rows):
     return max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
 
 
+def is_a_guess(accuracy, labels):
+    """Whether naming the commonest class each time would be as often right, but for chance (two
+    standard errors of a share)."""
+    share = max(Counter(labels).values()) / len(labels)
+    return accuracy < min(1, share + 2 * (share * (1 - share) / len(labels)) ** 0.5)
+
+
 class RunFolder(keras.callbacks.Callback):
     """Keeps a training in a folder, so that a stop, a crash or a power cut costs one epoch at most.
 
@@ -260,15 +267,16 @@ class RunFolder(keras.callbacks.Callback):
         with _explained(self.folder), atomic_write(self.folder / CHECKPOINT) as path:
             np.savez(path, *arrays, about=about)
         self._write_run(rows)
-        if len(rows) == GUESSES:
-            labels = [photo.label for photo in self.photos.split.validation]
-            guess, reached = max(Counter(labels).values()) / len(labels), best(rows)["val_accuracy"]
-            if reached < guess + 2 * (guess * (1 - guess) / len(labels)) ** 0.5:
-                print(
-                    f"After {GUESSES} epochs the best validation accuracy is {reached:.1%}, and to "
-                    f"name the commonest class each time gives {guess:.1%}. Is the learning rate "
-                    f"too high? Do photographs lie in wrong class folders? Are there too few?"
-                )
+        accuracy, labels = (
+            best(rows)["val_accuracy"],
+            [p.label for p in self.photos.split.validation],
+        )
+        if len(rows) == GUESSES and is_a_guess(accuracy, labels):
+            print(
+                f"After {GUESSES} epochs the best validation accuracy is {accuracy:.1%}, as by "
+                f"guessing. Is the learning rate too high? Do photographs lie in wrong class "
+                f"folders? Are there too few?"
+            )
 
     def _variables(self):
         """All numbers that training changes."""

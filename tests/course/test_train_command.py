@@ -61,6 +61,11 @@ def test_it_trains_is_stopped_with_ctrl_c_and_goes_on(command, tmp_path, capsys,
     [
         (["--run", "../mine"], "give the name of a folder"),
         (["--run", ".."], "give the name of a folder"),
+        (["--run", ""], "give the name of a folder"),
+        (["--run", "/tmp/mine"], "give the name of a folder"),
+        (["--run", "x" * 300], "give the name of a folder"),
+        (["--run", "a\nb"], "give the name of a folder"),
+        (["--run", ".m"], "give the name of a folder"),
         (["--data", "nowhere"], "nowhere"),
     ],
 )
@@ -75,6 +80,10 @@ def test_what_cannot_be_trained_is_said_in_one_sentence(command, options, said, 
     [
         (["--epochs", "0"], "--epochs: 0: give a number from 1"),
         (["--image-size", "16"], "--image-size: 16: give a number from 32"),
+        (["--learning-rate", "inf"], "--learning-rate: inf: give a number"),
+        (["--seed", str(2**40)], "--seed: 1099511627776: give a number"),
+        (["--data", "~nobody-of-that-name/x"], "no user's name"),
+        (["--profile", "large"], "invalid choice: 'large'"),
         (["--learning-rate", "nan"], "--learning-rate: nan: give a number"),
     ],
 )

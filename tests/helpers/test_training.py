@@ -513,6 +513,49 @@ def test_a_loss_that_is_no_number_ends_it_and_replaces_nothing(folder, alone, tm
     assert contents(run_dir).items() >= before.items()
 
 
+@pytest.mark.parametrize(
+    ("accuracy", "counts", "guess"),
+    [
+        (0.25, (12, 12, 12, 12), True),
+        (0.35, (12, 12, 12, 12), True),  # of 48, chance alone gives 17 now and then
+        (0.42, (12, 12, 12, 12), False),
+        (0.90, (90, 10), True),  # who always says the first
+        (0.99, (90, 10), False),
+        (1.00, (1, 1), False),
+    ],
+)
+def test_what_counts_as_a_guess(accuracy, counts, guess):
+    labels = [label for label, count in enumerate(counts) for _ in range(count)]
+    assert training.is_a_guess(accuracy, labels) == guess
+
+
+def test_a_network_that_learns_nothing_is_told_while_it_trains(folder, tmp_path, capsys):
+    class Look(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            said.append(capsys.readouterr().out)
+
+    said, config = [], dataclasses.replace(CONFIG, epochs=6)
+    train(folder, tmp_path / "run", Look(), config=config, rate=1e-12)
+    assert [("learning rate too high" in text) for text in said] == [False] * 4 + [True, False]
+
+
+@pytest.mark.parametrize("content", ['{"theme": "dark"}', '{"profile": "sam', "[]"])
+def test_files_of_others_are_not_replaced(folder, tmp_path, content):
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    (run_dir / "settings.json").write_text(content)
+    (run_dir / "model.keras").write_text("somebody's")
+    before = contents(run_dir)
+    with pytest.raises(CourseError, match="not of this course"):
+        train(folder, run_dir)
+    assert contents(run_dir) == before
+    for path in before:
+        path.unlink()
+    (run_dir / "notes.txt").write_text("mine")
+    train(folder, run_dir)
+    assert (run_dir / "notes.txt").read_text() == "mine"
+
+
 def test_a_stop_before_it_trains_lets_others_train_there(folder, tmp_path, monkeypatch):
     def stop(*arguments):
         raise KeyboardInterrupt
