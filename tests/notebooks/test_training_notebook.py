@@ -83,9 +83,7 @@ def test_the_table_of_the_recipe_says_what_the_settings_say():
     for name, field in (("picture", "image_size"), ("batch", "batch_size"), ("epochs", "epochs")):
         for profile, settings in PROFILES.items():
             assert f"{profile} {getattr(settings, field)}" in table[name]
-    assert (
-        "| batch norm's momentum (not the optimizer's) | 0.99 | 0.9 |" in CELLS["recipe-learning"]
-    )
+    assert "| batch norm's momentum | 0.99 | 0.9 |" in CELLS["recipe-learning"]
     assert keras.layers.BatchNormalization().momentum == 0.99 and BatchNorm().momentum == 0.9
 
 
