@@ -67,12 +67,12 @@ def read(path: Path, image_size: int) -> np.ndarray:
     Raises:
         PhotoError: the file is missing, broken, not a picture, or too large to decode.
     """
-    return _square(_decode(Path(path), image_size)[0], image_size)
+    return np.array(_decode(Path(path), image_size)[0])
 
 
 def read_bytes(content: bytes, name: str, image_size: int) -> np.ndarray:
     """As ``read``, for a file that is in memory, such as an upload; ``name`` is for the errors."""
-    return _square(_decode(Path(name), image_size, content)[0], image_size)
+    return np.array(_decode(Path(name), image_size, content)[0])
 
 
 def whole(path: Path) -> Image.Image:
@@ -91,19 +91,15 @@ def examine(path: Path) -> tuple[bytes, list[str]]:
         PhotoError: as for ``read``.
     """
     image, notes = _decode(Path(path), CHECK_SIZE)
-    pixels = _square(image, CHECK_SIZE)
+    pixels = np.array(image)
     _, counts = np.unique(pixels.reshape(-1, 3) // 8 @ (1024, 32, 1), return_counts=True)
     if counts.max() > 0.8 * counts.sum():
         notes.append("nearly all of one colour: a picture that says 'image not found'?")
     return hashlib.sha256(pixels).digest(), notes
 
 
-def _square(image, side):
-    return np.array(ImageOps.fit(image, (side, side), Image.Resampling.BILINEAR))
-
-
 def _decode(path, image_size=None, content=None):
-    """The picture, upright and in 8-bit RGB, and the notes on it."""
+    """The picture (with a size: its square), upright and in 8-bit RGB, and the notes on it."""
     start = b""
     try:
         if path.exists() and not path.is_file():  # reading from a pipe, we would wait for ever
@@ -124,7 +120,12 @@ def _decode(path, image_size=None, content=None):
                     todo = "save it smaller, or as a plain JPEG"
                     raise PhotoError(path, f"too large to read ({size}): {todo}")
                 image.load()
-                return _rgb(path, _upright(image, notes), notes), notes
+                profile = image.info.get("icc_profile")
+                image = _opaque_8_bit(path, _upright(image, notes))
+                if image_size:  # before the colours, which take longer
+                    side = image_size, image_size
+                    image = ImageOps.fit(image, side, Image.Resampling.BILINEAR)
+                return _srgb(image, profile, notes), notes
     except PhotoError:
         raise
     # A broken file makes Pillow raise nearly anything: SyntaxError, struct.error, zlib.error, ...
@@ -179,8 +180,7 @@ def _upright(image, notes):
     return image
 
 
-def _rgb(path, image, notes):
-    profile = _profile(image.info.get("icc_profile"))
+def _opaque_8_bit(path, image):
     if image.mode[0] in "IF":  # 16 bits and more; Pillow's own conversion would cut off at 255
         values = np.asarray(image)
         if image.mode == "F" or values.min() < 0 or values.max() > 65535:
@@ -188,30 +188,33 @@ def _rgb(path, image, notes):
         image = Image.fromarray((values / 257).round().astype(np.uint8))
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-    if profile:
-        mode, name, to_srgb = profile
-        if mode == image.mode or (mode == "RGB" and image.mode in "1LP"):
-            image = ImageCms.applyTransform(image.convert(mode), to_srgb)
-            notes.append(f"colours of {name!r}, converted to sRGB")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert({"1": "L", "P": "RGB", "RGBA": "RGB"}.get(image.mode, image.mode))
+
+
+def _srgb(image, profile, notes):
+    mode, name, to_srgb = _profile(profile)
+    if mode == image.mode or (mode, image.mode) == ("RGB", "L"):
+        image = ImageCms.applyTransform(image.convert(mode), to_srgb)
+        notes.append(f"colours of {name!r}, converted to sRGB")
     return image.convert("RGB")
 
 
 @functools.lru_cache(32)
 def _profile(content):
-    """An ICC profile: the mode of its colours, its name, and the transform to sRGB. None if there
-    is none, if it is damaged, or if its colours are sRGB's to the eye (3 of 255)."""
+    """An ICC profile: the mode of its colours, its name, and the transform to sRGB. The mode is None
+    where there is none, where it is damaged, and where its colours are sRGB's (within 3 of 255)."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
         mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}[profile.profile.xcolor_space.strip()]
         to_srgb = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
         name = ImageCms.getProfileDescription(profile).strip()[:40]
     except (ImageCms.PyCMSError, OSError, KeyError, TypeError):
-        return None
+        return None, None, None
     ramps = [Image.linear_gradient("L").rotate(90 * i) for i in range(Image.getmodebands(mode))]
     colors = Image.merge(mode, ramps)
     change = ImageChops.difference(colors.convert("RGB"), ImageCms.applyTransform(colors, to_srgb))
-    return (mode, name, to_srgb) if max(high for _, high in change.getextrema()) > 3 else None
+    return mode if max(high for _, high in change.getextrema()) > 3 else None, name, to_srgb
 
 
 def _reason(path, error, start):

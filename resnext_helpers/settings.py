@@ -93,7 +93,7 @@ def named_folder(text, start: Path = PROJECT) -> Path:
     try:
         return Path(os.path.abspath(start / Path(text).expanduser()))  # noqa: PTH100 (as below)
     except RuntimeError as error:
-        raise CourseError(f"{text} begins with ~, and has no user's name behind it.") from error
+        raise CourseError(f"{text}: there is no such user, so write the folder out.") from error
 
 
 def display_path(path: Path) -> str:

@@ -267,15 +267,11 @@ class RunFolder(keras.callbacks.Callback):
         with _explained(self.folder), atomic_write(self.folder / CHECKPOINT) as path:
             np.savez(path, *arrays, about=about)
         self._write_run(rows)
-        accuracy, labels = (
-            best(rows)["val_accuracy"],
-            [p.label for p in self.photos.split.validation],
-        )
-        if len(rows) == GUESSES and is_a_guess(accuracy, labels):
+        labels = [photo.label for photo in self.photos.split.validation]
+        if len(rows) == GUESSES and is_a_guess(best(rows)["val_accuracy"], labels):
             print(
-                f"After {GUESSES} epochs the best validation accuracy is {accuracy:.1%}, as by "
-                f"guessing. Is the learning rate too high? Do photographs lie in wrong class "
-                f"folders? Are there too few?"
+                f"In {GUESSES} epochs, validation was never better than guessing. Is the learning "
+                f"rate too high? Do photographs lie in wrong class folders?"
             )
 
     def _variables(self):
