@@ -420,8 +420,10 @@ def titles(pictures):
 
 
 def test_the_figure_says_that_it_was_stopped_and_goes_on_with_its_curves(
-    folder, alone, tmp_path, shown
+    folder, alone, tmp_path, shown, monkeypatch
 ):
+    monkeypatch.setattr(training.LiveFigure, "SECONDS", 1000)  # a busy machine's batch is slow
+
     class Slow(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             time.sleep(1)
