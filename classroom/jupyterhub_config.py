@@ -7,22 +7,38 @@ folder that the hub is started in. Nothing in the course's own folder is written
 import pwd
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
+from jupyterhub.auth import Authenticator
+
+from resnext_helpers.settings import CourseError
+
 COURSE = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(COURSE / "classroom"))
+import room  # noqa: E402
 
 c = get_config()  # noqa: F821 (JupyterHub defines it)
-room = tomllib.loads(Path("class.toml").read_text(encoding="utf-8"))
+try:
+    classroom = room.read(Path("class.toml"))
+except CourseError as error:
+    sys.exit(f"The hub doesn't start. {error}")
 
-# Who may come in: the names in class.toml, with one password for the whole class.
-c.JupyterHub.authenticator_class = "shared-password"
-c.SharedPasswordAuthenticator.user_password = room["password"]
-c.SharedPasswordAuthenticator.admin_password = room["instructor_password"]
-c.Authenticator.admin_users = {"instructor"}
-c.Authenticator.allowed_users = set(room["students"])
-c.Authenticator.username_pattern = "[a-z][a-z0-9]{0,23}"  # a part of a Linux account's name
 
+class Passwords(Authenticator):
+    """Who may come in: the names in class.toml, with the class's password or one of their own."""
+
+    async def authenticate(self, handler, data):
+        name = self.normalize_username(data["username"].strip())  # Ana is ana
+        if not classroom.lets_in(name, data["password"]):
+            return None
+        # A student is never an admin, whatever was clicked on the Admin page.
+        return {"name": name, "admin": name == room.INSTRUCTOR}
+
+
+c.JupyterHub.authenticator_class = Passwords
+c.Authenticator.admin_users = {room.INSTRUCTOR}
+c.Authenticator.allowed_users = set(classroom.students)
+c.Authenticator.username_pattern = room.NAME
 
 # A Linux account for each student, so that none can read another's files or stop another's work.
 ACCOUNT = "class-{USERNAME}"
@@ -34,8 +50,9 @@ def make_account(spawner):
     try:
         pwd.getpwnam(account)
     except KeyError:
-        command = ["useradd", "--create-home", "--key", "HOME_MODE=0700", account]
-        subprocess.run(command, check=True)
+        # The students' programs run in this account; nobody logs in to it by ssh.
+        private = ["--key", "HOME_MODE=0700", "--shell", "/usr/sbin/nologin"]
+        subprocess.run(["useradd", "--create-home", *private, account], check=True)
 
 
 c.Spawner.pre_spawn_hook = make_account
@@ -45,8 +62,15 @@ c.JupyterHub.spawner_class = "systemd"
 c.SystemdSpawner.username_template = ACCOUNT
 c.SystemdSpawner.default_shell = "/bin/bash"
 c.SystemdSpawner.isolate_tmp = True
-c.Spawner.mem_limit = room["memory"]
-c.Spawner.cpu_limit = room["cores"]
+c.SystemdSpawner.unit_extra_properties = {
+    "MemorySwapMax": "0",  # at the limit a kernel ends, and the disk doesn't slow all others
+    "TasksMax": "1000",  # processes and threads; a notebook has about 100
+    "ProtectProc": "invisible",  # other students' processes
+    # A student could ask systemd for processes outside of these limits.
+    "InaccessiblePaths": "-/run/dbus -/run/user",
+}
+c.Spawner.mem_limit = classroom.memory
+c.Spawner.cpu_limit = classroom.cores
 c.Spawner.cmd = [sys.executable, str(COURSE / "classroom" / "student_server.py")]
 c.Spawner.default_url = "/lab/tree/notebooks/01_gpu_setup.ipynb"
 # Everyone logs in during the same minute.
@@ -55,7 +79,7 @@ c.Spawner.http_timeout = 180
 
 # Without these, each student's TensorFlow and NumPy start a thread for every core of the server,
 # and all of them wait for each other.
-threads = str(room["cores"])
+threads = str(classroom.cores)
 c.Spawner.environment = {
     "TF_NUM_INTRAOP_THREADS": threads,
     "TF_NUM_INTEROP_THREADS": threads,
@@ -63,9 +87,12 @@ c.Spawner.environment = {
     "RESNEXT_RUNS": "~/runs",  # trained models, in the student's home
 }
 
+# Over the default, tcp, every student could read what another's kernel prints.
+c.Spawner.args = ["--KernelManager.transport=ipc"]
+
 # A notebook keeps its memory after its tab is closed: so its kernel ends an hour after its last
 # cell, and the student's server when nothing happened for two. Both start anew with a click.
-c.Spawner.args = [
+c.Spawner.args += [
     "--MappingKernelManager.cull_idle_timeout=3600",
     "--MappingKernelManager.cull_connected=True",
 ]

@@ -19,5 +19,11 @@ def prepare(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    prepare(Path.home())
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterhub.singleuser", *sys.argv[1:]])
+    try:
+        prepare(Path.home())
+    except OSError as error:  # a full disk: the student has to get in to delete something
+        print(f"Not all of the course could be copied: {error}", file=sys.stderr)
+    # The kernels' sockets lie in a folder that systemd makes for this student alone.
+    os.environ["JUPYTER_RUNTIME_DIR"] = os.environ["RUNTIME_DIRECTORY"]
+    # -P: a student's json.py in the home folder doesn't take the place of Python's own.
+    os.execv(sys.executable, [sys.executable, "-Pm", "jupyterhub.singleuser", *sys.argv[1:]])

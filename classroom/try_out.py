@@ -3,23 +3,28 @@
     sudo .venv/bin/python classroom/try_out.py /var/lib/resnext-class/class.toml --notebook 05
 
 All students of class.toml log in at the same time, and each runs the notebook in a kernel of their
-own. It also makes sure that a wrong password is refused, that a student can't see another's files,
-and that what a student wrote is still there after a restart.
+own. Then one of them reaches for another's files, processes and rights, and for more than the
+limits allow. It also makes sure that wrong names and passwords are refused, and that what a student
+wrote is still there after a restart.
 """
 
 import argparse
 import asyncio
+import inspect
 import json
 import time
-import tomllib
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
+import reach
 import requests
+import room
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
+
+from resnext_helpers.settings import CourseError
 
 PATIENCE = 300  # seconds, for a server to start or stop
 NOTE = "notebooks/try_out.txt"
@@ -41,8 +46,9 @@ class Student:
             )
 
         answer = post("login", data={"username": name, "password": password})
-        if answer.status_code != 302:
-            raise PermissionError(f"{name} is not let in (HTTP {answer.status_code}).")
+        if answer.status_code == 403:
+            raise PermissionError(f"{name} is not let in.")
+        answer.raise_for_status()
         # From here on with a token, which needs no cookies.
         answer = post(f"api/users/{name}/tokens", json={})
         answer.raise_for_status()
@@ -148,9 +154,12 @@ def must_refuse(attempt, *arguments) -> None:
 
 
 def check_hub(hub: str, name: str, password: str) -> None:
-    """A wrong password, and a name that isn't in the class, are refused."""
-    must_refuse(Student, hub, name, f"not {password}")
-    must_refuse(Student, hub, "nobody", password)
+    """Wrong passwords, and names that aren't in the class, are refused."""
+    for wrong in ("", password + "x", "密码密码密码密码"):
+        must_refuse(Student, hub, name, wrong)
+    names = ("", "nobody", "root", room.INSTRUCTOR, "..", f"../{name}", f"{name}/x", "小明")
+    for wrong in (*names, 300 * "a"):
+        must_refuse(Student, hub, wrong, password)
 
 
 def check_files(one: Student, other: Student) -> None:
@@ -163,17 +172,37 @@ def check_files(one: Student, other: Student) -> None:
     assert one.read(NOTE) == "mine", f"{one.name} lost a file in a restart"
 
 
-def check_accounts(one: Student, other: Student) -> None:
-    """``other`` can't read what ``one`` wrote (see ``check_files``) from a cell either."""
-    file = f"~class-{one.name}/{NOTE}"
-    other.run(
-        [
-            f"import os\n"
-            f"try: open(os.path.expanduser({file!r}))\n"
-            f"except PermissionError: pass\n"
-            f"else: raise AssertionError('{other.name} can read {file}')"
-        ]
-    )
+def check_reach(one: Student, other: Student, classroom: room.Room) -> None:
+    """``other`` gets at nothing of ``one`` (see ``check_files``), nor at more than the limits."""
+    account = f"class-{one.name}"
+    other.run([f"import os; os.path.lexists('link') or os.symlink('/home/{account}', 'link')"])
+    for method, path in (
+        ("GET", f"user/{other.name}/api/contents/notebooks/link/{NOTE}"),
+        ("GET", f"user/{other.name}/api/contents/..%2f{account}%2f{NOTE}"),
+        ("GET", f"user/{other.name}/files/..%2f{account}%2f{NOTE}"),
+        ("GET", f"user/{one.name}/api/kernels"),
+        ("GET", "hub/api/users"),
+        ("GET", f"hub/api/users/{one.name}"),
+        ("POST", f"hub/api/users/{one.name}/tokens"),
+        ("POST", f"hub/api/users/{one.name}/server"),
+        ("DELETE", f"hub/api/users/{one.name}/server"),
+        ("POST", "hub/api/users/one_more"),
+        ("POST", f"hub/api/users/{other.name}/servers/second"),
+    ):
+        must_refuse(_get_at, other, method, path)
+    for function, arguments in (
+        (reach.others, (account, NOTE)),
+        (reach.limits, (int(classroom.memory[:-1]), classroom.cores)),
+    ):
+        call = f"{function.__name__}{arguments}"
+        other.run([inspect.getsource(function), f"got = {call}\nassert not got, ', '.join(got)"])
+    other.file("DELETE", "notebooks/link")
+
+
+def _get_at(student, method, path):
+    # A server that knows nothing of such a file or name refuses as well.
+    if not student.ask(method, path, json={} if method == "POST" else None).ok:
+        raise PermissionError
 
 
 def main():
@@ -182,20 +211,23 @@ def main():
     parser.add_argument("--hub", default="http://127.0.0.1:8000", metavar="URL")
     parser.add_argument("--notebook", default="03", help="a number from 01 to 06 (default: 03)")
     options = parser.parse_args()
-    room = tomllib.loads(options.room.read_text(encoding="utf-8"))
+    try:
+        classroom = room.read(options.room)
+    except CourseError as error:
+        raise SystemExit(error) from None
     (notebook,) = (
         Path(__file__).resolve().parent.parent.glob(f"notebooks/{options.notebook}_*.ipynb")
     )
-    names, password = room["students"], room["password"]
+    names, passwords = classroom.students, classroom.passwords
     if len(names) < 2:
         raise SystemExit(f"{options.room} needs two students: one tries to read the other's file.")
 
-    check_hub(options.hub, names[0], password)
-    print("A wrong password and an unknown name are refused.", flush=True)
+    check_hub(options.hub, names[0], passwords[names[0]])
+    print("Wrong passwords and names are refused.", flush=True)
 
     def attend(name):
         started = time.monotonic()
-        student = Student(options.hub, name, password)
+        student = Student(options.hub, name, passwords[name])
         student.start()
         print(f"{name:<24}server ready after {time.monotonic() - started:.0f} s", flush=True)
         seconds = student.run(cells(notebook))
@@ -205,9 +237,10 @@ def main():
     with ThreadPoolExecutor(len(names)) as pool:
         students = list(pool.map(attend, names))
     check_files(*students[:2])
-    check_accounts(*students[:2])
+    print("A student's files survive a restart of the server.", flush=True)
+    check_reach(*students[:2], classroom)
+    print("A student gets at nothing of another's, and at no more than the limits allow.")
     students[0].file("DELETE", NOTE)
-    print("A student's files are private, and survive a restart of the server.")
     for student in students:
         student.stop()
 
