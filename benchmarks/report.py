@@ -140,8 +140,7 @@ def training_speed(results):
     return plots.bars(
         values,
         f"Bars: pictures a second in training at {MAIN[0]} px, batch {MAIN[1]}: {spoken}.",
-        ylabel="pictures a second in training",
-        horizontal=True,
+        xlabel="pictures a second in training",
     )
 
 

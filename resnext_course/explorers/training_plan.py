@@ -116,9 +116,8 @@ def draw(speed, photographs, **chosen):
     bars = plots.bars(
         minutes,
         f"Estimated time of a training: {told}",
-        ylabel="minutes in all (estimated)",
+        xlabel="minutes in all (estimated)",
         title=f"{photographs} photographs on this machine",
-        horizontal=True,
     )
     bars.data = {
         n: value if isinstance(value, int) else round(value, 2)
