@@ -49,7 +49,7 @@ def picture(matrix, class_names):
     axis.set(xlabel="predicted", ylabel="true")
     if count < len(class_names):
         axis.set_title(f"the {count} of {len(class_names)} classes with the most mistakes")
-    axis.grid(False)
+    axis.grid(not is_small)
     return plots.Picture(
         figure,
         f"Confusion matrix of {total} photographs; {right} lie on the diagonal, so they are right.",

@@ -152,4 +152,6 @@ def test_of_more_classes_the_figures_say_what_they_leave_out(run_cells):
     ):
         shown = [text.get_text() for text, _ in figure_guard.drawn_texts(figures[cell][0])]
         assert [text for text in shown if words in text], (cell, shown)
+    axis = figures["confusion-matrix"][0].axes[0]  # of two digits, they would run together
+    assert {tick.get_rotation() for tick in axis.get_xticklabels()} == {90}
     assert "62 rows × 4 columns" in values["report"]._repr_html_()  # pandas' own words
