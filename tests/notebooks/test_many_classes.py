@@ -15,6 +15,7 @@ import pandas as pd
 import pictures
 import pytest
 from matplotlib import font_manager
+from matplotlib.text import Text
 from PIL import Image
 
 from resnext_course.explorers import panel, photo_browser
@@ -114,8 +115,7 @@ def run_cells(monkeypatch, tmp_path, style):
 @pytest.mark.parametrize(
     ("kinds", "count"),
     [
-        (["Chinese"], 2),
-        (["CAPITALS", "one word"], 2),
+        (["Chinese", "CAPITALS"], 2),
         (["one word", "Chinese", "words", "CAPITALS", "money"], 7),
         (["Chinese", "words"], 40),
     ],
@@ -150,7 +150,7 @@ def test_of_more_classes_the_figures_say_what_they_leave_out(run_cells):
         ("explore-mistakes", "the 12 of 60 classes with the most mistakes"),
         ("balance", "An uneven set: 40 of 60 classes"),
     ):
-        shown = [text.get_text() for text, _ in figure_guard.drawn_texts(figures[cell][0])]
+        shown = [text.get_text() for text in figures[cell][0].findobj(Text) if text.get_visible()]
         assert [text for text in shown if words in text], (cell, shown)
     axis = figures["confusion-matrix"][0].axes[0]  # of two digits, they would run together
     assert {tick.get_rotation() for tick in axis.get_xticklabels()} == {90}

@@ -65,12 +65,10 @@ def drawn_texts(figure):
     def spy(text, renderer):
         if text.get_visible() and text.get_text().strip():
             texts.append(text)
+            if text.get_bbox_patch() is None:
+                text.set_bbox({"boxstyle": "square,pad=0", "alpha": 0})
         draw(text, renderer)
 
-    figure.draw_without_rendering()  # lays it out
-    for text in figure.findobj(Text):
-        if text.get_bbox_patch() is None:
-            text.set_bbox({"boxstyle": "square,pad=0", "alpha": 0})
     Text.draw = spy
     try:
         figure.draw_without_rendering()
