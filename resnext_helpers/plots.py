@@ -157,19 +157,6 @@ def photo_grid(images, titles, alt, columns=4):
     return Picture(figure, alt, titles=list(titles))
 
 
-def bars(values, alt, *, xlabel, title=""):
-    """One bar a name, its value written on it; ``xlabel`` is the quantity and its unit."""
-    row, places = min(0.5, 12 / len(values)), range(len(values))  # a row's height in inches
-    figure, axis = plt.subplots(figsize=(9, 1.4 + row * len(values)))
-    drawn = axis.barh(places, list(values.values()), color=COLORS["sky"], edgecolor="black")
-    axis.set_yticks(places, [fit(name, 4, int(4 * row)) for name in values])
-    axis.bar_label(drawn, [f"{value:,}" for value in values.values()], padding=3)
-    axis.margins(x=0.15)
-    axis.invert_yaxis()
-    axis.set(xlabel=xlabel, title=title)
-    return Picture(figure, alt, values=dict(values))
-
-
 def learning_curves(rows, title, epochs):
     """Loss and accuracy by epoch, training beside validation (the article's 3.5).
 

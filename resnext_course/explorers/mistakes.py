@@ -120,6 +120,6 @@ def _draw_thresholds(axis, counts, threshold):
     ):
         style = {"color": plots.COLORS[color], "marker": mark, "markevery": [threshold]}
         axis.plot(values, linestyle=line, label=label, **style)
-    axis.set(xlabel="lowest probability of\nan answer, in %", ylim=(0, 1.05), xlim=(0, 100))
+    axis.set(xlabel="lowest probability of an answer, in %", ylim=(0, 1.05), xlim=(0, 100))
     axis.yaxis.set_major_formatter(PercentFormatter(1))
     axis.legend(loc="lower left")

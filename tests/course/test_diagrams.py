@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Polygon, Rectangle
 
 from resnext_course.figures import (
+    bars,
     block_diagrams,
     confusion,
     device_diagrams,
@@ -50,12 +51,14 @@ def two_blocks():
     return {"ResNet block": block(64, 1), "ResNeXt block": block(128, 32)}
 
 
+BARS = {"one": 3, "two": 1200, "three": 0.5}
 MATRIX = np.array([[5, 1, 0], [2, 7, 3], [0, 0, 9]])
 NAMES = ["Bananaquit 曲嘴森莺", "Black Skimmer", "Cockatoo"]
 PHOTOS = RNG.integers(0, 256, (9, 32, 32, 3), dtype=np.uint8)
 RESPONSE = RNG.random((9, 4))
 RUNS = {"CPU": [50.0, 40.0, *(18 * [20.0])], "GPU": [900.0, 2.0, *(18 * [0.5])]}
 DRAWINGS = {
+    "bars": lambda: bars.picture(BARS, "Three bars, one of them long", xlabel="milliseconds"),
     "feature maps": lambda: diagrams.feature_maps(
         {"one group": (grouped(8, 8, 1), 1), "four groups": (grouped(8, 8, 4), 4)}
     ),
@@ -303,6 +306,17 @@ def test_each_row_of_groups_has_its_strongest_photographs_first(drawn):
     low, high = map(float, re.search(r"from (-?[\d.]+) to (-?[\d.]+),", picture.alt).groups())
     between = np.corrcoef(RESPONSE.T)[~np.eye(4, dtype=bool)]
     assert (low, high) == pytest.approx((between.min(), between.max()), abs=0.005)
+
+
+def test_bars_are_as_long_as_their_values(drawn):
+    figure, picture = drawn("bars")
+    (axis,) = figure.axes
+    lengths = [bar.get_width() for bar in axis.patches]
+    assert lengths == list(picture.data["values"].values()) == list(BARS.values())
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == list(BARS)
+    assert [text.get_text() for text in axis.texts] == ["3", "1,200", "0.5"]
+    assert len({(bar.get_hatch(), bar.get_facecolor()) for bar in axis.patches}) == 1
+    assert axis.get_xlabel() == "milliseconds"
 
 
 # Grad-CAM
