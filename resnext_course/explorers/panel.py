@@ -91,12 +91,10 @@ class Panel:
             alert = f'<p role="alert">{html.escape(self.message)}</p>'
             self.shown.value = f"{_STYLE}<div>{alert}{self._last}</div>"
             return
-        with pd.option_context("display.max_colwidth", None):  # else pandas cuts a name at its end
-            table = pd.Series(_rows(self.picture)).to_frame().to_html(header=False, border=0)
         shown = _SHOWN.format(
             alt=html.escape(self.picture.alt),
             png=base64.b64encode(self.picture.png).decode(),
-            table=table,
+            table=pd.Series(_rows(self.picture)).to_frame().to_html(header=False, border=0),
         )
         self._last = shown.replace("<div", '<div aria-hidden="true"', 1)
         self.shown.value = f"{_STYLE}{shown}"

@@ -133,6 +133,8 @@ def test_up_to_40_classes_with_long_names_are_readable(run_cells, kinds, count):
     assert len(matrix.axes[0].get_yticklabels()) == count and not matrix.axes[0].get_title()
     for cell, about in (("explorer", "class_name"), ("explore-grad-cam", "explained")):
         whole = values[cell].picture.data[about]
+        widths = [control.layout.width for control in values[cell].controls.values()]
+        assert max(float(width.removesuffix("em")) for width in widths) < 50
         assert whole in names and f"<td>{whole}<" in values[cell].shown.value  # the table
 
 
