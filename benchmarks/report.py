@@ -13,6 +13,7 @@ import accuracy_report  # noqa: E402
 from tables import table  # noqa: E402
 
 from resnext_course import comparison  # noqa: E402
+from resnext_course.figures import bars  # noqa: E402
 from resnext_helpers import counting, models, plots  # noqa: E402
 
 COURSE = "course"
@@ -137,11 +138,10 @@ def training_speed(results):
     """``speeds`` as bars."""
     values = {n: round(v, 1) if v < 10 else round(v) for n, v in speeds(results).items()}
     spoken = ", ".join(f"{name} {speed}" for name, speed in values.items())
-    return plots.bars(
+    return bars.picture(
         values,
         f"Bars: pictures a second in training at {MAIN[0]} px, batch {MAIN[1]}: {spoken}.",
-        ylabel="pictures a second in training",
-        horizontal=True,
+        xlabel="pictures a second in training",
     )
 
 

@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
 from matplotlib import font_manager
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
@@ -34,6 +35,9 @@ MARKERS = ["o", "s", "^", "D", "v", "P"]  # the second cue beside the colour
 HATCHES = ["", "//", "..", "xx", "\\\\", "++"]
 
 CHINESE_FONT = Path(__file__).parent / "fonts" / "NotoSansCJKsc-subset.otf"
+# The course's own, then, for what it lacks, the first of Windows', macOS' and Linux' that is there.
+CHINESE_FONTS = ["Noto Sans CJK SC", "Microsoft YaHei", "Arial Unicode MS", "Noto Sans CJK JP"]
+_INVISIBLE = "\u3164"  # as a letter
 
 
 def use_style():
@@ -41,11 +45,13 @@ def use_style():
     fonts = font_manager.fontManager
     if all(font.fname != str(CHINESE_FONT) for font in fonts.ttflist):
         fonts.addfont(CHINESE_FONT)
-        # Its one weight for bold text too: Matplotlib logs a warning where it must replace one.
-        fonts.ttflist.append(dataclasses.replace(fonts.ttflist[-1], weight=700))
+        # Of one weight, for bold text too: Matplotlib logs a warning where it must replace one.
+        for font in [font for font in fonts.ttflist if font.name in CHINESE_FONTS]:
+            fonts.ttflist.append(dataclasses.replace(font, weight=700))
+    known = {font.name for font in fonts.ttflist}
     mpl.rcParams.update(
         {
-            "font.family": ["DejaVu Sans", "Noto Sans CJK SC"],
+            "font.family": ["DejaVu Sans", *(name for name in CHINESE_FONTS if name in known)],
             "font.size": 13,
             "axes.titlesize": 15,
             "axes.labelsize": 13,
@@ -115,13 +121,31 @@ def show(figure, alt, **data):
     return picture
 
 
+@functools.cache
+def fit(text, inches, lines=1):
+    """A text for a figure, in at most so many lines of so many inches at 12 points; … stands for
+    what is left out of its middle, and $ begins no formula."""
+    for cut in range(len(text) + 1):
+        left = (len(text) - cut + 1) // 2
+        shown = text[:left] + "…" * bool(cut) + text[left + cut :]
+        rows = textwrap.wrap("".join(map(_padded, shown)), int(72 * inches))
+        if len(rows) <= lines:
+            return "\n".join(rows).replace(_INVISIBLE, "").replace("$", r"\$")
+
+
+@functools.cache
+def _padded(letter):  # to as many letters as it has points, which textwrap can count
+    size = font_manager.FontProperties(size=12)
+    width, *_ = text_to_path.get_text_width_height_descent(letter, size, ismath=False)
+    return _INVISIBLE * int(width) + letter
+
+
 def photo_grid(images, titles, alt, columns=4):
     """Photographs, uint8 ``(count, height, width, 3)``, in a grid, each under its title."""
     columns = min(columns, len(images))
     rows, width = -(-len(images) // columns), min(2.3, 11 / columns)
-    # A letter is about 0.1 inches wide, and a line of them 0.2 high.
-    wrap = functools.partial(textwrap.fill, width=int(9 * width))
-    shown = ["\n".join(map(wrap, title.split("\n"))) for title in titles]
+    fits = functools.partial(fit, inches=width - 0.1, lines=3)
+    shown = ["\n".join(map(fits, title.split("\n"))) for title in titles]
     height = width + 0.26 + 0.21 * max(title.count("\n") for title in shown)
     size, low = (columns * width, rows * height), {"anchor": "S"}  # leaves the room to the titles
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, subplot_kw=low)
@@ -133,32 +157,11 @@ def photo_grid(images, titles, alt, columns=4):
     return Picture(figure, alt, titles=list(titles))
 
 
-def bars(values, alt, *, ylabel, title="", horizontal=False):
-    """One bar a name, each with its value written on it; ``ylabel`` is the quantity and its unit.
-
-    Where the names would not fit beside each other, the bars are ``horizontal`` anyway.
-    """
-    horizontal = horizontal or len("".join(map(str, values))) > 70
-    figure, axis = plt.subplots(figsize=(9, 1.4 + 0.5 * len(values)) if horizontal else None)
-    draw = axis.barh if horizontal else axis.bar
-    drawn = draw(list(values), list(values.values()), color=COLORS["sky"], edgecolor="black")
-    axis.bar_label(drawn, [f"{value:,}" for value in values.values()], padding=3)
-    axis.margins(**({"x": 0.15} if horizontal else {"y": 0.15}))
-    (axis.set_xlabel if horizontal else axis.set_ylabel)(ylabel)
-    if horizontal:
-        axis.invert_yaxis()
-    axis.set_title(title)
-    return Picture(figure, alt, values=dict(values))
-
-
 def learning_curves(rows, title, epochs):
     """Loss and accuracy by epoch, training beside validation (the article's 3.5).
 
-    Args:
-        rows: one dict an epoch with ``epoch``, ``loss``, ``accuracy``, ``val_loss``,
-            ``val_accuracy``.
-        title: the figure's title.
-        epochs: how many epochs the axis leaves room for.
+    ``rows`` are dicts with ``epoch``, ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy``;
+    ``epochs`` is how many the axis leaves room for.
     """
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.4))
     figure.suptitle(title, fontsize=14)

@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from resnext_course.explorers.panel import Panel, choice
-from resnext_course.figures.confusion import short
 from resnext_helpers import plots
 
 ALL = "all classes"
@@ -49,8 +48,8 @@ def draw(labels, probabilities, class_names, threshold, true_class=ALL):
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=[1.2, 1])
     shown = _most_mistaken(labels, probabilities, class_names, true_class)
     _draw_classes(left, labels, class_names, _decide(labels, probabilities, threshold), shown)
-    for tick in left.get_yticklabels():
-        tick.set_fontweight("bold" if tick.get_text() == short(true_class) else "normal")
+    for tick, i in zip(left.get_yticklabels(), shown, strict=True):
+        tick.set_fontweight("bold" if class_names[i] == true_class else "normal")
     chosen = (true_class == ALL) | (np.array(class_names)[labels] == true_class)
     shares = _decide(labels[chosen], probabilities[chosen], np.arange(100)[:, None])
     counts = {name: members.sum(axis=1) for name, members in shares.items()}
@@ -95,7 +94,7 @@ def _draw_classes(axis, labels, class_names, shares, shown):
     counts = {name: count(labels[members])[shown] for name, members in shares.items()}
     colors = [plots.COLORS["sky"], plots.COLORS["vermillion"], "white"]
     style = {"width": 0.8, "edgecolor": "black", "color": colors, "legend": False}
-    names = [short(class_names[i]) for i in shown]
+    names = [plots.fit(class_names[i], 2.4, 1 if len(shown) > 6 else 2) for i in shown]
     pd.DataFrame(counts, names).plot.barh(stacked=True, ax=axis, **style)
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
     for bars, hatch in zip(axis.containers, ("", "xx", ".."), strict=True):
@@ -103,10 +102,9 @@ def _draw_classes(axis, labels, class_names, shares, shown):
         axis.bar_label(bars, fmt=lambda n: f"{n:.0f}" if n else "", label_type="center", bbox=box)
     axis.invert_yaxis()
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    all_shown = len(shown) == len(class_names)
-    axis.set_xlabel(
-        "photographs" + ("" if all_shown else f", {len(shown)} classes with most mistakes")
-    )
+    left_out = len(shown) < len(class_names)
+    most = f"\n(the {MOST} of {len(class_names)} classes with the most mistakes)"
+    axis.set_xlabel("photographs" + most * left_out)
     axis.figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=3)
 
 

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import itertools
 
 import ipywidgets as widgets
 import pandas as pd
@@ -41,7 +42,7 @@ _SHOWN = """
 <div style="flex: 1 1 40em; max-width: max-content">
 <img style="max-width: 100%; max-height: 52vh; width: auto; height: auto"
  alt="{alt}" src="data:image/png;base64,{png}"></div>
-<div style="flex: 0 1 22em">{table}</div></div>"""
+<div style="flex: 0 1 22em; overflow-wrap: anywhere">{table}</div></div>"""
 
 
 class Panel:
@@ -114,6 +115,7 @@ def choice(options, description, value=None):
     ``value`` is left out.
     """
     pairs = [option if isinstance(option, tuple) else (str(option), option) for option in options]
+    pairs = [(plots.fit(text, 3), option) for text, option in pairs]
     longest = max(len(text) for text, _ in pairs)
     return widgets.SelectionSlider(
         options=pairs,
@@ -135,9 +137,14 @@ def _rows(picture):
 def _with_table(picture):
     """The picture with its table drawn below it, as the bytes of a PNG file."""
     above, table = Image.open(io.BytesIO(picture.png)).convert("RGB"), _rows(picture)
-    figure = Figure((above.width / 100, 0.3 * len(table) + 0.6), dpi=100)
-    figure.text(0.02, 0.98, "\n".join(table), va="top", linespacing=1.5, weight="bold")
-    figure.text(0.5, 0.98, "\n".join(table.values()), va="top", linespacing=1.5)
+    rows = [[plots.fit(text, above.width / 270, 3) for text in row] for row in table.items()]
+    lines = [1 + max(text.count("\n") for text in row) for row in rows]
+    height = 0.3 * sum(lines) + 0.6
+    figure = Figure((above.width / 100, height), dpi=100)
+    for (name, value), before in zip(rows, itertools.accumulate(lines, initial=0), strict=False):
+        place = {"y": 1 - (0.1 + 0.3 * before) / height, "va": "top", "linespacing": 1.5}
+        figure.text(0.02, s=name, weight="bold", **place)
+        figure.text(0.5, s=value, **place)
     figure.text(0.02, 0.02, RUN, style="italic")
     below = plots.drawn(figure)
     both = Image.new("RGB", (above.width, above.height + below.height), "white")

@@ -14,7 +14,8 @@ import ipywidgets as widgets
 import numpy as np
 
 from resnext_course.explorers.panel import Panel, choice
-from resnext_helpers import counting, models, plots, training
+from resnext_course.figures import bars
+from resnext_helpers import counting, models, training
 from resnext_helpers.settings import PROFILES
 
 BATCHES = 2, 32  # pictures of 64 pixels in the two measured steps
@@ -113,18 +114,17 @@ def draw(speed, photographs, **chosen):
     costs = {name: plan(speed, photographs=photographs, **s) for name, s in settings.items()}
     minutes = {name: round(cost["minutes in all"], 1) for name, cost in costs.items()}
     told = ", ".join(f"{name}: {value:,} min" for name, value in minutes.items())
-    bars = plots.bars(
+    shown = bars.picture(
         minutes,
         f"Estimated time of a training: {told}",
-        ylabel="minutes in all (estimated)",
+        xlabel="minutes in all (estimated)",
         title=f"{photographs} photographs on this machine",
-        horizontal=True,
     )
-    bars.data = {
+    shown.data = {
         n: value if isinstance(value, int) else round(value, 2)
         for n, value in costs["your settings"].items()
     }
-    return bars
+    return shown
 
 
 def explore(speed):

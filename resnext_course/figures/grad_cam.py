@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from PIL import Image
 
-from resnext_course.figures import confusion, own_photo
+from resnext_course.figures import own_photo
 from resnext_helpers import data, plots
 
 MOST_LIKELY = "the most likely"  # instead of a class: whichever the network names
@@ -48,7 +48,7 @@ def picture(model, class_names, pixels, *, explained, layer, strength):
     draw_over(over, pixels, heat, strength)
     if heat.max() > 0:
         color_scale(figure, [photo, over])
-    over.set_title(f"where it sees\n{confusion.short(explained)}", fontsize=13)
+    over.set_title(f"where it sees\n{plots.fit(explained, 2.1)}", fontsize=13)
     for axis in (photo, over):
         axis.axis("off")
     shares = own_photo.draw_probabilities(bars, class_names, probabilities, explained)

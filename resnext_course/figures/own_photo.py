@@ -5,7 +5,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import softmax
 
-from resnext_course.figures.confusion import short
 from resnext_helpers import plots
 
 MOST = 5  # classes that get a bar
@@ -58,7 +57,9 @@ def draw_probabilities(axis, class_names, probabilities, marked=None):
             **{"color": plots.COLORS["sky"], **style},
         )
         axis.bar_label(bar, [share], padding=4)
-    axis.set_yticks(range(len(shares)), map(short, shares))
+    axis.set_yticks(range(len(shares)), [plots.fit(name, 2.6, 2) for name in shares])
     axis.invert_yaxis()
-    axis.set(xlim=(0, 1.25), xlabel="probability", xticks=[0, 0.5, 1])
+    left_out = len(class_names) > MOST
+    xlabel = "probability" + f"\n({MOST} of {len(class_names)} classes)" * left_out
+    axis.set(xlim=(0, 1.25), xlabel=xlabel, xticks=[0, 0.5, 1])
     return shares

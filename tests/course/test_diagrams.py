@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Polygon, Rectangle
 
 from resnext_course.figures import (
+    bars,
     block_diagrams,
     confusion,
     device_diagrams,
@@ -50,12 +51,14 @@ def two_blocks():
     return {"ResNet block": block(64, 1), "ResNeXt block": block(128, 32)}
 
 
+BARS = {"one": 3, "two": 1200, "three": 0.5}
 MATRIX = np.array([[5, 1, 0], [2, 7, 3], [0, 0, 9]])
 NAMES = ["Bananaquit 曲嘴森莺", "Black Skimmer", "Cockatoo"]
 PHOTOS = RNG.integers(0, 256, (9, 32, 32, 3), dtype=np.uint8)
 RESPONSE = RNG.random((9, 4))
 RUNS = {"CPU": [50.0, 40.0, *(18 * [20.0])], "GPU": [900.0, 2.0, *(18 * [0.5])]}
 DRAWINGS = {
+    "bars": lambda: bars.picture(BARS, "Three bars, one of them long", xlabel="milliseconds"),
     "feature maps": lambda: diagrams.feature_maps(
         {"one group": (grouped(8, 8, 1), 1), "four groups": (grouped(8, 8, 4), 4)}
     ),
@@ -265,24 +268,19 @@ def test_the_confusion_matrix_shows_every_count(drawn):
 
 
 def test_of_many_classes_those_with_the_most_mistakes_are_shown(figures, unrendered):
-    names, matrix = [f"a bird of the kind {i:02}" for i in range(24)], np.diag(np.arange(24) + 1)
-    matrix[23, 22] = 7
+    names, matrix = [f"a bird of the kind {i:02}" for i in range(44)], np.diag(np.arange(44) + 1)
+    matrix[43, 42] = 7
     confusion.picture(matrix, names)
     (axis,) = figures[0].axes
     assert figure_guard.problems(figures[0]) == []
     rows = [tick.get_text() for tick in axis.get_yticklabels()]
-    assert len(rows) == confusion.MOST and rows[-1] == "a bird of the kind 23  24"
-    assert [tick.get_text() for tick in axis.get_xticklabels()][-2:] == ["23", "24"]
+    assert len(rows) == confusion.MOST and rows[-1] == "a bird of the kind 43  44"
+    assert [tick.get_text() for tick in axis.get_xticklabels()][-2:] == ["43", "44"]
     seen = {
         tuple(text.get_position()): text.get_text() for text in axis.texts if text.get_visible()
     }
-    assert seen[18, 19] == "7" and len(seen) == confusion.MOST + 1
-    assert axis.get_title() == "the 20 of 24 classes with the most mistakes"
-
-
-def test_a_name_too_long_for_a_figure_is_cut():
-    assert confusion.short("Black Throated Bushtiti") == "Black Throated Bushtiti"
-    assert confusion.short("x" * 40) == "x" * 25 + "…"
+    assert seen[38, 39] == "7" and len(seen) == confusion.MOST + 1
+    assert axis.get_title() == "the 40 of 44 classes with the most mistakes"
 
 
 def test_the_likeliest_classes_get_a_bar_and_the_explained_one(figures, unrendered):
@@ -308,6 +306,17 @@ def test_each_row_of_groups_has_its_strongest_photographs_first(drawn):
     low, high = map(float, re.search(r"from (-?[\d.]+) to (-?[\d.]+),", picture.alt).groups())
     between = np.corrcoef(RESPONSE.T)[~np.eye(4, dtype=bool)]
     assert (low, high) == pytest.approx((between.min(), between.max()), abs=0.005)
+
+
+def test_bars_are_as_long_as_their_values(drawn):
+    figure, picture = drawn("bars")
+    (axis,) = figure.axes
+    lengths = [bar.get_width() for bar in axis.patches]
+    assert lengths == list(picture.data["values"].values()) == list(BARS.values())
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == list(BARS)
+    assert [text.get_text() for text in axis.texts] == ["3", "1,200", "0.5"]
+    assert len({(bar.get_hatch(), bar.get_facecolor()) for bar in axis.patches}) == 1
+    assert axis.get_xlabel() == "milliseconds"
 
 
 # Grad-CAM

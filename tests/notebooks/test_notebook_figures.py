@@ -6,7 +6,6 @@ known numbers, and the drawn lines, bars and pictures are read back from the fig
 
 import itertools
 import re
-import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -80,7 +79,7 @@ def test_grid(draw):
     batch = tf.constant(pictures), tf.constant(labels)
     loader = SimpleNamespace(take=lambda count: [batch] * count)
     names = ["Owl", "A gull with a rather long name"]
-    known = {"textwrap": textwrap, "article_train": loader, "class_names": names}
+    known = {"article_train": loader, "class_names": names}
     figure, alt = draw("02", "grid", **known)
     assert len(figure.axes) == 8
     for axis, picture, label in zip(figure.axes, pictures, labels, strict=True):
@@ -92,7 +91,7 @@ def test_grid(draw):
 def test_grid_of_a_batch_of_three(draw):
     batch = tf.zeros((3, 4, 4, 3)), tf.constant([0, 0, 0])
     loader = SimpleNamespace(take=lambda count: [batch])
-    known = {"textwrap": textwrap, "article_train": loader, "class_names": ["Owl"]}
+    known = {"article_train": loader, "class_names": ["Owl"]}
     figure, _ = draw("02", "grid", **known)
     assert [len(axis.images) for axis in figure.axes] == [1, 1, 1, 0, 0, 0, 0, 0]
 

@@ -39,6 +39,57 @@ def problems(figure):
     return found
 
 
+def crowded(figure, shown_at=900):
+    """What can't be read in a drawn figure, one sentence a problem, if a page shows it so wide."""
+    texts, (width, height) = drawn_texts(figure), figure.bbox.size
+    found = []
+    if width > 1100 or height > 1500:
+        found.append(f"{width:.0f} × {height:.0f} pixels are too large.")
+    for i, (text, corners) in enumerate(texts):
+        if text.get_fontsize() * min(1, shown_at / width) < 8:
+            found.append(f"{text.get_text()!r} is shown too small.")
+        if (corners < -1).any() or (corners > figure.bbox.size + 1).any():
+            found.append(f"{text.get_text()!r} is cut off.")
+        found += [
+            f"{text.get_text()!r} lies over {other.get_text()!r}."
+            for other, its_corners in texts[:i]
+            if overlap(corners, its_corners)
+        ]
+    return found
+
+
+def drawn_texts(figure):
+    """Each text that is drawn (no tick outside its axis) with the corners of its turned box."""
+    draw, texts = Text.draw, []
+
+    def spy(text, renderer):
+        if text.get_visible() and text.get_text().strip():
+            texts.append(text)
+            if text.get_bbox_patch() is None:
+                text.set_bbox({"boxstyle": "square,pad=0", "alpha": 0})
+        draw(text, renderer)
+
+    Text.draw = spy
+    try:
+        figure.draw_without_rendering()
+    finally:
+        Text.draw = draw
+    assert texts, "Nothing is written in this figure."
+    boxes = [text.get_bbox_patch() for text in texts]
+    corners = [box.get_transform().transform(box.get_path().vertices[:4]) for box in boxes]
+    return list(zip(texts, corners, strict=True))
+
+
+def overlap(one, other):
+    """Whether two boxes, four corners each, share more than a pixel along every of their sides."""
+    for side in (one[1] - one[0], one[2] - one[1], other[1] - other[0], other[2] - other[1]):
+        along = side / max(np.hypot(*side), 1e-9)
+        a, b = one @ along, other @ along
+        if min(a.max(), b.max()) - max(a.min(), b.min()) <= 1:
+            return False
+    return True
+
+
 def is_seen(artist):
     return artist.get_visible() and (artist.axes is None or artist.axes.get_visible())
 
