@@ -17,11 +17,8 @@ def use_gpu(every=False):
     The article's 3.2.1. TensorFlow would otherwise take all memory of all GPUs at its start, so
     call this before the first computation. It returns a sentence that says what was chosen.
 
-    Args:
-        every: compute on all GPUs; a model uses them if it is built in the scope of ``strategy``.
-
-    Raises:
-        CourseError: TensorFlow has already started.
+    With ``every``, compute on all GPUs; a model uses them if it is built in ``strategy``'s scope.
+    A ``CourseError`` says that TensorFlow has already started.
     """
     chosen = gpus() if every else gpus()[:1]
     if not chosen:
@@ -54,14 +51,12 @@ def use_mixed_precision():
     """Compute in float16 and keep the weights in float32 where every visible GPU has float16 matrix
     units (NVIDIA compute capability 7.0 and above).
 
-    Returns:
-        The name of Keras' precision policy from now on: ``"mixed_float16"`` or ``"float32"``.
+    It returns the name of Keras' precision policy from now on.
     """
     capabilities = [
         tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
         for gpu in tf.config.get_visible_devices("GPU")
     ]
-    gains = capabilities and min(capabilities) >= (7, 0)
-    policy = "mixed_float16" if gains else "float32"
+    policy = "mixed_float16" if capabilities and min(capabilities) >= (7, 0) else "float32"
     keras.mixed_precision.set_global_policy(policy)
     return policy

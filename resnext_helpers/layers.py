@@ -27,12 +27,10 @@ class GroupedConv2D(keras.layers.Conv2D):
         kernel_size: height and width of the kernels, one number for both or a pair.
         groups: number of groups, the paper's cardinality; it must divide the input channels too.
         implementation: how it is computed; the result is the same.
-            ``"native"``: one call of the framework's grouped convolution;
-            ``"split"``: one convolution a group, then a concatenation;
+            ``"native"``: the framework's grouped convolution; ``"split"``: one convolution a group;
             ``"merged"``: neighbouring groups share one convolution whose kernel is zero where
-            a filter would see another group;
-            ``"auto"``: native, or merged where TensorFlow can't train with its own (on a CPU
-            without oneDNN, or in float16 or float64).
+            a filter would see another group; ``"auto"``: native, or merged where TensorFlow can't
+            train with its own (on a CPU without oneDNN, or in float16 or float64).
         kernel_initializer: ``kaiming_normal()`` unless given.
         **kwargs: ``strides``, ``padding`` and the others of ``keras.layers.Conv2D``.
 
@@ -97,10 +95,7 @@ class GroupedConv2D(keras.layers.Conv2D):
 
         The kernel of ``merge`` neighbouring groups is block-diagonal: filter f of group g gets
         zeros for the channels of the other groups. The zeros cost multiplications, so the blocks
-        stay small (``MERGED_CHANNELS``, measured).
-
-        Returns:
-            The kernel, and the number of convolutions that it is for.
+        stay small (``MERGED_CHANNELS``, measured). Returns it, and for how many convolutions it is.
         """
         per_group = kernel.shape[2]
         at_most = max(1, MERGED_CHANNELS // per_group)

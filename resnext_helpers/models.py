@@ -203,12 +203,9 @@ def load_torchvision_weights(model, path_or_state_dict):
     If the weights are for another number of classes, the last layer keeps its own, and a printed
     line says so. If anything else doesn't fit, the model stays as it is.
 
-    Args:
-        model: built with the same groups, width and blocks as the network that was trained.
-        path_or_state_dict: a ``.safetensors`` file, or arrays (or PyTorch's tensors) by name.
-
-    Raises:
-        CourseError: a tensor is missing, left over or of another shape, or the file can't be used.
+    The model has the groups, width and blocks of the network that was trained. The weights are a
+    ``.safetensors`` file, or arrays (or PyTorch's tensors) by name. A ``CourseError`` says that a
+    tensor is missing, left over or of another shape, or that the file can't be used.
     """
     source, tensors = "The state dict", path_or_state_dict
     if not isinstance(path_or_state_dict, Mapping):

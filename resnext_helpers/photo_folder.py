@@ -83,10 +83,8 @@ def find(config: CourseSettings) -> Path:
 
 def source(folder: Path) -> str:
     """The folder and where it comes from, in words."""
-    origins = {
-        SAMPLE: "the course's sample: drawings, not photographs",
-        OWN_PHOTOS: "your photographs",
-    }
+    origins = {SAMPLE: "the course's sample: drawings, not photographs"}
+    origins[OWN_PHOTOS] = "your photographs"
     return f"{display_path(folder)} ({origins.get(folder, 'chosen with RESNEXT_DATA')})"
 
 

@@ -83,12 +83,8 @@ def whole(path: Path) -> Image.Image:
 def examine(path: Path) -> tuple[bytes, list[str]]:
     """Read the whole file as training will.
 
-    Returns:
-        A fingerprint, the same for two files that show a network the same picture; and notes on
-        what is unusual about the file.
-
-    Raises:
-        PhotoError: as for ``read``.
+    It returns a fingerprint, the same for two files that show a network the same picture, and notes
+    on what is unusual about the file; it raises as ``read``.
     """
     image, notes = _decode(Path(path), CHECK_SIZE)
     pixels = np.array(image)

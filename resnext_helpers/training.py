@@ -1,10 +1,9 @@
 """Training with Keras' ``model.fit``: a fast first step, a live figure, a run that survives.
 
-Why a run folder of our own, and not ``BackupAndRestore``, ``ModelCheckpoint`` and ``CSVLogger``?
-Keras 3.15 was killed with SIGKILL while it wrote. Between a backup's weights and the number of
-their epoch, ``BackupAndRestore(double_checkpoint=True)`` trained one epoch twice (20 steps instead
-of 16); inside that number, it did not start again (``JSONDecodeError``). ``CSVLogger`` then lists
-an epoch twice, and after each new start ``ModelCheckpoint`` forgets which model was the best.
+Why a run folder of our own? Keras 3.15 was killed with SIGKILL while it wrote. Between a backup's
+weights and their epoch's number, ``BackupAndRestore(double_checkpoint=True)`` trained one epoch
+twice; inside that number, it did not start again (``JSONDecodeError``). ``CSVLogger`` then lists an
+epoch twice, and after each new start ``ModelCheckpoint`` forgets which model was the best.
 """
 
 import contextlib
@@ -118,8 +117,7 @@ class RunFolder(keras.callbacks.Callback):
         config: ``settings.CourseSettings``.
         replace: whether another training in the folder may be replaced, when an epoch has ended.
 
-    Attributes:
-        rows: one dict for each epoch so far, by the names of ``history.csv``.
+    ``rows`` has a dict for each epoch so far, by the names of ``history.csv``.
 
     Raises:
         CourseError: another process trains in the folder; or the folder holds a training that may

@@ -20,7 +20,7 @@ from PIL import Image
 
 from resnext_course.explorers import panel, photo_browser
 from resnext_course.figures import confusion, grad_cam, own_photo
-from resnext_helpers import data, evaluation, photo_folder, photos, plots, settings
+from resnext_helpers import data, photo_folder, photos, plots, settings
 from resnext_helpers.settings import PROJECT
 
 HANZI = [c for c in font_manager.get_font(plots.CHINESE_FONT).get_charmap() if c >= 0x4E00]
@@ -65,9 +65,9 @@ def run_cells(monkeypatch, tmp_path, style):
         pixels = rng.integers(0, 256, (8, 24, 24, 3), np.uint8)
         batch = data.tf.constant(pixels), data.tf.constant(np.arange(8) % count)
         for module, name, stand_in in (
-            (evaluation, "predict_image", lambda *_: probabilities[0]),
-            (evaluation, "heat_map", lambda *_: rng.random((4, 4))),
-            (evaluation, "stages", lambda _: {f"layer{i}": i for i in (1, 2, 3, 4)}),
+            (own_photo, "predict_image", lambda *_: probabilities[0]),
+            (grad_cam, "heat_map", lambda *_: rng.random((4, 4))),
+            (grad_cam, "stages", lambda _: {f"layer{i}": i for i in (1, 2, 3, 4)}),
             (grad_cam, "readable_layer", lambda _: 4),
             (plots, "display", lambda _: None),
         ):

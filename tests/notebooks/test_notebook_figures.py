@@ -20,7 +20,7 @@ import tensorflow as tf
 from resnext_course import comparison, train
 from resnext_course.figures import confusion, grad_cam
 from resnext_course.publishing.notebook_runner import NAMES
-from resnext_helpers import counting, plots
+from resnext_helpers import plots
 from resnext_helpers.settings import PROJECT
 
 mpl.use("agg")
@@ -122,8 +122,9 @@ def test_each_suspect_has_its_table(draw):
 def test_speed_by_groups(draw):
     names = {
         "tf": SimpleNamespace(random=SimpleNamespace(normal=np.zeros)),
-        "GroupedConv2D": lambda *size, groups, padding: groups,
-        "counting": counting,
+        "GroupedConv2D": lambda *size, groups, padding: SimpleNamespace(
+            count_params=lambda: 3 * 3 * 128 // groups * 128
+        ),
         "x": np.zeros((8, 16, 16, 128)),
         "program": lambda function, inputs: None,
         "measure": lambda programs, inputs: dict.fromkeys(programs, 2.0),  # milliseconds
