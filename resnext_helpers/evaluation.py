@@ -47,7 +47,7 @@ class Run:
 
 
 def load_run(folder: Path) -> Run:
-    """Read what ``training.RunFolder`` wrote; the model only when it is asked for. A ``CourseError``
+    """Read what ``training.RunFolder`` wrote; the model only when it is asked for. A CourseError
     says that a file of the run is missing or damaged, or that the photographs have moved away."""
     found = {}
     for name in FILES:

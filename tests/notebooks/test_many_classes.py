@@ -75,7 +75,7 @@ def run_cells(monkeypatch, tmp_path, style):
         known = {
             **{"plt": plt, "np": np, "pd": pd, "plots": plots, "photos": photos, "data": data},
             **{"confusion": confusion, "own_photo": own_photo, "grad_cam": grad_cam},
-            **{"evaluation": evaluation, "photo_browser": photo_browser},
+            "photo_browser": photo_browser,
             **{"config": settings.load(), "report": report, "class_names": report.class_names},
             "run": SimpleNamespace(
                 class_names=report.class_names, validation=report.photos[::2], image_size=64
