@@ -115,7 +115,8 @@ def choice(options, description, value=None):
     ``value`` is left out.
     """
     pairs = [option if isinstance(option, tuple) else (str(option), option) for option in options]
-    pairs = [(plots.fit(text, 3), option) for text, option in pairs]
+    # A slider has no formulas: a $ is a $.
+    pairs = [(plots.fit(text, 3).replace(r"\$", "$"), option) for text, option in pairs]
     longest = max(len(text) for text, _ in pairs)
     return widgets.SelectionSlider(
         options=pairs,
