@@ -14,7 +14,7 @@ _WHITE_TO_SKY = LinearSegmentedColormap.from_list("", ["white", plots.COLORS["sk
 def picture(matrix, class_names):
     """A row a true class, a column a predicted class, counts in the cells.
 
-    Of more than 40 classes, it shows the 40 with the most mistakes.
+    Of more than 40 classes, it shows the 40 with the most mistakes; 28 if counts have three digits.
 
     Args:
         matrix: int ``(classes, classes)``, as from ``sklearn.metrics.confusion_matrix``.
@@ -22,7 +22,8 @@ def picture(matrix, class_names):
     """
     right, total = int(matrix.trace()), int(matrix.sum())
     mistakes = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * matrix.diagonal()
-    chosen = np.sort(np.argsort(-mistakes, kind="stable")[:MOST])
+    most = min(MOST, 84 // len(str(matrix.max())))
+    chosen = np.sort(np.argsort(-mistakes, kind="stable")[:most])
     shown, count = matrix[np.ix_(chosen, chosen)], len(chosen)
     is_small = count <= 6
     names = [plots.fit(class_names[i], 2.4, 2 if is_small else 1) for i in chosen]
@@ -46,10 +47,14 @@ def picture(matrix, class_names):
         axis.set_yticks(range(count), [f"{n}  {i + 1}" for n, i in zip(names, chosen, strict=True)])
         for text in axis.texts:
             text.set_visible(text.get_text() != "0")
+        for set_ticks in (axis.set_xticks, axis.set_yticks):
+            set_ticks(np.arange(count - 1) + 0.5, minor=True)  # lines between the cells
+        axis.tick_params(which="minor", length=0)
+        axis.grid(which="minor")
     axis.set(xlabel="predicted", ylabel="true")
     if count < len(class_names):
         axis.set_title(f"the {count} of {len(class_names)} classes with the most mistakes")
-    axis.grid(not is_small)
+    axis.grid(False)
     return plots.Picture(
         figure,
         f"Confusion matrix of {total} photographs; {right} lie on the diagonal, so they are right.",

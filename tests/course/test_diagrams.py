@@ -281,6 +281,9 @@ def test_of_many_classes_those_with_the_most_mistakes_are_shown(figures, unrende
     }
     assert seen[38, 39] == "7" and len(seen) == confusion.MOST + 1
     assert axis.get_title() == "the 40 of 44 classes with the most mistakes"
+    confusion.picture(100 * np.eye(44, dtype=int) + 22, names)  # wider numbers, fewer classes
+    assert figures[1].axes[0].get_title() == "the 28 of 44 classes with the most mistakes"
+    assert figure_guard.crowded(figures[1]) == []
 
 
 def test_the_likeliest_classes_get_a_bar_and_the_explained_one(figures, unrendered):
