@@ -64,7 +64,7 @@ c.SystemdSpawner.default_shell = "/bin/bash"
 c.SystemdSpawner.isolate_tmp = True
 c.SystemdSpawner.unit_extra_properties = {
     "MemorySwapMax": "0",  # at the limit a kernel ends, and the disk doesn't slow all others
-    "TasksMax": "1000",  # processes and threads; a notebook has about 100
+    "TasksMax": "1000",  # processes and threads; a notebook that trains on 2 cores has 35
     "ProtectProc": "invisible",  # other students' processes
     # A student could ask systemd for processes outside of these limits.
     "InaccessiblePaths": "-/run/dbus -/run/user",
