@@ -20,10 +20,19 @@ TRAIN_SETTINGS = {  # of the profile, that `train` can change: with the least th
 
 
 def run(options: argparse.Namespace) -> None:
-    """Execute the six notebooks and write their pages to build/html."""
+    """Execute the six notebooks and write them as a book to build/html."""
     from resnext_course.publishing import notebook_runner
 
     notebook_runner.run()
+
+
+def book(options: argparse.Namespace) -> None:
+    """Write the book to build/html from the notebooks as they are committed; seconds."""
+    from resnext_course.publishing import book, notebook_runner
+
+    print(book.build(notebook_runner.committed()), end="")
+    print(f"Book: {display_path(book.FOLDER / 'index.html')}")
+    print(f"Links that leave it: {display_path(book.FOLDER.with_name('outside_links.txt'))}")
 
 
 def notebooks(options: argparse.Namespace) -> None:
@@ -68,7 +77,10 @@ def slides(options: argparse.Namespace) -> None:
     """Write the notebooks as slide decks to build/slides, as they are committed."""
     from resnext_course.publishing import notebook_runner, slides
 
-    slides.write(notebook_runner.find(options.names))
+    decks = notebook_runner.committed(notebook_runner.find(options.names))
+    slides.write(decks)
+    for name in decks:
+        print(display_path(slides.FOLDER / f"{name}.html"))
 
 
 def train(options: argparse.Namespace) -> int:
@@ -109,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     add(run)
+    add(book)
     add(lab)
     command = add(notebooks)
     meaning = "also replace the outputs that differ on each run (times, losses)"
