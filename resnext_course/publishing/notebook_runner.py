@@ -28,7 +28,7 @@ ACCURACY = """\
 **Validation accuracy {best:.3f}**: the network that you trained names {best:.0%} of the photographs
 right that it did not learn from. Guessing names about {guess:.0%} right. The number is the best
 epoch's, which these photographs have chosen, so it is a little too good.
-[Notebook 06](notebooks/06_evaluation.ipynb) looks at this network, and says how sure the number is."""
+[Notebook 06](notebooks/06_evaluation.ipynb) looks at this network, and says how sure it is."""
 RUNS = PROJECT / "build" / "runs"  # inside the project, so that outputs show a path of no machine
 METADATA = {
     # JupyterLab adds what is missing here, and a notebook that was only opened would be changed.
