@@ -17,12 +17,16 @@ from sphinx.application import Sphinx
 
 from resnext_course import exercises
 from resnext_course.publishing import copies, slides
-from resnext_helpers import import_tensorflow_quietly
+from resnext_helpers import import_tensorflow_quietly, plots
 from resnext_helpers.settings import PROJECT
 
 FOLDER = PROJECT / "build" / "html"
 PARTS = {  # of the contents, behind the notebooks; with a title where a page's own is too long
-    "Look up": ("Glossary <GLOSSARY>", "benchmarks/RESULTS", "Your photographs <data/README>"),
+    "Look up": (
+        "Glossary <GLOSSARY>",
+        "Results <benchmarks/RESULTS>",
+        "Your photographs <data/README>",
+    ),
     "Teach": ("INSTRUCTORS", "classroom/README", "benchmarks/NOTEBOOKS"),
     "Take part": ("CONTRIBUTING", "CHANGELOG"),
 }
@@ -38,9 +42,10 @@ SETTINGS = {
     "html_title": "ResNeXt, step by step",
     "html_theme": "sphinx_book_theme",
     "html_theme_options": {"use_download_button": False, "navbar_persistent": []},
-    "html_static_path": [str(slides.TEMPLATES / "book.css")],
+    "html_static_path": [str(slides.TEMPLATES / "book.css"), str(plots.CHINESE_FONT)],
     "html_css_files": ["book.css"],
     "html_copy_source": False,
+    "html_use_index": False,
     "html_show_copyright": False,
     "html_show_search_summary": False,  # it would read other pages, which needs a server
     "copybutton_selector": ".cell_input pre, .highlight-default pre",
@@ -76,6 +81,8 @@ def build(notebooks: dict[str, NotebookNode], folder: Path = FOLDER, run: str = 
     def read(_app, page, text):
         if page in contents["Notebooks"]:
             text[0] = chapter(notebooks[Path(page).name], Path(page).name)
+        if page == "benchmarks/RESULTS":  # two reports in one file
+            text[0] = "# Results\n\n" + re.sub("^#", "##", text[0], flags=re.MULTILINE)
         if page == "README":
             text[0] = text[0].replace("\n## ", f"\n{run}\n\n## ", 1)
             for part, titles in contents.items():
