@@ -143,7 +143,8 @@ def chapter(notebook: NotebookNode, name: str) -> str:
         "{sub-ref}`wordcount-minutes` minutes to read all of it"
     )
     cells[0].source = f"{heading}\n\n{links}\n{rest}"
-    kept = {key: notebook.metadata.get(key, {}) for key in ("kernelspec", "language_info")}
+    wanted = ("kernelspec", "language_info")
+    kept = {key: value for key, value in notebook.metadata.items() if key in wanted}
     return nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=kept))
 
 

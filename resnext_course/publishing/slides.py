@@ -32,7 +32,7 @@ def write(notebooks: dict[str, NotebookNode], folder: Path = FOLDER, to="../../{
         extra_template_paths=[str(TEMPLATES), str(REVEAL)],
         template_file="deck.html.j2",
         embed_images=True,
-        exclude_anchor_links=True,
+        anchor_link_text="",  # only the place that a link leads to
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
