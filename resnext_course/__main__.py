@@ -27,10 +27,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def book(options: argparse.Namespace) -> None:
-    """Write the book to build/html from the notebooks as they are committed; seconds."""
+    """Write the book to build/html from the notebooks as they are, without executing them."""
     from resnext_course.publishing import book, notebook_runner
 
-    print(book.build(notebook_runner.committed()), end="")
+    print(book.build(notebook_runner.read()), end="")
     print(f"Book: {display_path(book.FOLDER / 'index.html')}")
     print(f"Links that leave it: {display_path(book.FOLDER.with_name('outside_links.txt'))}")
 
@@ -74,13 +74,11 @@ def copy(options: argparse.Namespace) -> None:
 
 
 def slides(options: argparse.Namespace) -> None:
-    """Write the notebooks as slide decks to build/slides, as they are committed."""
+    """Write the notebooks as slide decks to build/slides, without executing them."""
     from resnext_course.publishing import notebook_runner, slides
 
-    decks = notebook_runner.committed(notebook_runner.find(options.names))
-    slides.write(decks)
-    for name in decks:
-        print(display_path(slides.FOLDER / f"{name}.html"))
+    slides.write(notebook_runner.read(notebook_runner.find(options.names)))
+    print(f"Slides: {display_path(slides.FOLDER)}")
 
 
 def train(options: argparse.Namespace) -> int:

@@ -35,7 +35,6 @@ SETTINGS = {
     "exclude_patterns": [".*", "build", "runs", "data/*/*", "my_notebooks"],  # need no look
     "extensions": ["myst_nb", "sphinx_copybutton"],
     "nb_execution_mode": "off",
-    "nb_ipywidgets_js": {},  # would come from the network, as would their kernel
     "myst_enable_extensions": ["html_image"],
     "myst_heading_anchors": 4,
     "myst_words_per_minute": 130,  # of somebody who reads in a second language
@@ -45,13 +44,11 @@ SETTINGS = {
     "html_static_path": [str(slides.TEMPLATES / "book.css"), str(plots.CHINESE_FONT)],
     "html_css_files": ["book.css"],
     "html_copy_source": False,
-    "html_use_index": False,
     "html_show_copyright": False,
     "html_show_search_summary": False,  # it would read other pages, which needs a server
     "copybutton_selector": ".cell_input pre, .highlight-default pre",
 }
-FOLD = '<details class="fold"><summary>{}</summary>{}'
-UNFOLD = "</details>"
+FOLD, UNFOLD = '<details class="fold"><summary>{}</summary>{}', "</details>"
 GUESS = "What happened? Make your prediction first."
 CONTROLS = """```{note}
 The picture shows the first settings. Its controls need Python: they move in the notebook, which
@@ -82,22 +79,22 @@ def build(notebooks: dict[str, NotebookNode], folder: Path = FOLDER, run: str = 
         if page in contents["Notebooks"]:
             text[0] = chapter(notebooks[Path(page).name], Path(page).name)
         if page == "benchmarks/RESULTS":  # two reports in one file
-            text[0] = "# Results\n\n" + re.sub("^#", "##", text[0], flags=re.MULTILINE)
+            text[0] = "# Results\n\n" + re.sub("(?m)^#", "##", text[0])
         if page == "README":
             text[0] = text[0].replace("\n## ", f"\n{run}\n\n## ", 1)
             for part, titles in contents.items():
-                lines = (f":caption: {part}", ":hidden:", *titles)
-                text[0] += "\n```{toctree}\n" + "\n".join(lines) + "\n```\n"
+                lines = ["```{toctree}", f":caption: {part}", ":hidden:", *titles, "```"]
+                text[0] += "\n" + "\n".join(lines) + "\n"
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as work, io.StringIO() as warnings:
-        made, trees = Path(work, "html"), Path(work, "trees")
-        app = Sphinx(PROJECT, None, made, trees, "html", settings, status=None, warning=warnings)
+        made = Path(work, "html")
+        app = Sphinx(PROJECT, None, made, work, "html", settings, status=None, warning=warnings)
         app.connect("source-read", read)
         app.build()
         shutil.copy(made / "README.html", made / "index.html")
         slides.write(notebooks, made / "slides", lambda file: f"../{file.replace('.md', '.html')}")
-        for name, notebook in notebooks.items():  # without outputs, as `make lab` gives them
+        for name, notebook in notebooks.items():
             copies.write(notebook, made / "notebooks" / f"{name}.ipynb")
         texts = (page.read_text("utf-8") for page in made.rglob("*.html"))
         outside = {link for text in texts for link in re.findall(r'href="(https?://[^"#]+)', text)}
@@ -110,42 +107,35 @@ def build(notebooks: dict[str, NotebookNode], folder: Path = FOLDER, run: str = 
 def chapter(notebook: NotebookNode, name: str) -> str:
     """A notebook as the book shows it: what answers a question is folded until it is opened."""
     cells, folded, asked = [], False, False
-    for cell in map(copy.deepcopy, notebook.cells):
-        if cell.cell_type == "markdown":
-            # Jupyter's anchors, such as #Go-further:-more, are other ones than the book's.
-            cell.source = re.sub(r"(?<=\]\(#)[^)]+", lambda link: slug(link[0]), cell.source)
-        begins = cell.cell_type == "markdown" and BEGINS.search(cell.source)
-        answers = "predictions.compare(" in cell.source or (asked and "= None" not in cell.source)
+    for cell in [*copy.deepcopy(notebook.cells), new_markdown_cell("# End")]:
+        is_text, text = cell.cell_type == "markdown", cell.source
+        begins = is_text and BEGINS.search(text)
+        answers = "predictions.compare(" in text or (asked and "= None" not in text)
         if folded and begins:
             cells.append(new_markdown_cell(UNFOLD))
-            folded = False
-        if cell.cell_type == "code" and answers and not folded:
+        elif not (folded or is_text) and answers:
             cells.append(new_markdown_cell(FOLD.format(GUESS, "")))
-            folded = True
-        asked = bool(begins and "redict first" in cell.source) or (
-            asked and cell.cell_type == "markdown"
-        )
-        if exercise := re.match(r'# exercises\.hint\("(.+)"\)', cell.source):
+        folded = not begins and (folded or (answers and not is_text))
+        asked = is_text and ("redict first" in text if begins else asked)
+        if is_text:  # Jupyter's anchors, such as #Go-further:-more, are other ones than the book's
+            cell.source = re.sub(r"(?<=\]\(#)[^)]+", lambda link: slug(link[0]), text)
+        if exercise := re.match(r'# exercises\.hint\("(.+)"\)', text):
             cells += map(new_markdown_cell, helps(exercise[1]))
-            continue
-        cells.append(cell)
+        else:
+            cells.append(cell)
         for output in cell.get("outputs", []):
             if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):
                 cell.metadata["mystnb"] = {"image": {"alt": alt}}
             if output.get("data", {}).pop(WIDGET, None) and "image/png" in output.data:
                 cells.append(new_markdown_cell(CONTROLS))
-    if folded:
-        cells.append(new_markdown_cell(UNFOLD))
-    heading, _, rest = cells[0].source.partition("\n")
     links = (
         f'<a href="../slides/{name}.html">Slides</a> · '
         f'<a href="{name}.ipynb" download>Download this notebook</a> · '
         "{sub-ref}`wordcount-minutes` minutes to read all of it"
     )
-    cells[0].source = f"{heading}\n\n{links}\n{rest}"
-    wanted = ("kernelspec", "language_info")
-    kept = {key: value for key, value in notebook.metadata.items() if key in wanted}
-    return nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=kept))
+    cells[0].source = cells[0].source.replace("\n", f"\n\n{links}\n", 1)
+    language = {"language_info": notebook.metadata.get("language_info", {"name": "python"})}
+    return nbformat.writes(nbformat.v4.new_notebook(cells=cells[:-1], metadata=language))
 
 
 def slug(heading: str) -> str:

@@ -21,13 +21,10 @@ def kernel_environment(**changes: str) -> dict[str, str]:
     return environ
 
 
-def execute(notebook: NotebookNode, path: Path, environ: dict[str, str]) -> float:
+def execute(notebook: NotebookNode, path: Path, environ: dict[str, str]) -> None:
     """Executes a notebook in a new kernel of this Python, in the folder of its file ``path``.
 
     The notebook gets the new outputs; if a cell fails, those up to there.
-
-    Returns:
-        Seconds.
 
     Raises:
         CourseError: a cell failed; the message names notebook, cell and error.
@@ -68,7 +65,6 @@ def execute(notebook: NotebookNode, path: Path, environ: dict[str, str]) -> floa
     finally:
         seconds = time.monotonic() - started
         print(f"{path.stem:<35}cell {len(reached):>2} of {total:<3}{seconds:>5.0f} s", flush=True)
-    return seconds
 
 
 def _reason(error):

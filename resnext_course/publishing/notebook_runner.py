@@ -1,14 +1,13 @@
 """Executes the course: for a learner (``run``), or to renew the committed outputs (``rewrite``)."""
 
 import json
-import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pandas as pd
+from ipykernel.ipkernel import IPythonKernel
 
 from resnext_course.publishing import book, slides
 from resnext_course.publishing.execution import execute, kernel_environment
@@ -33,15 +32,7 @@ RUNS = PROJECT / "build" / "runs"  # inside the project, so that outputs show a 
 METADATA = {
     # JupyterLab adds what is missing here, and a notebook that was only opened would be changed.
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {
-        "codemirror_mode": {"name": "ipython", "version": 3},
-        "file_extension": ".py",
-        "mimetype": "text/x-python",
-        "name": "python",
-        "nbconvert_exporter": "python",
-        "pygments_lexer": "ipython3",
-        "version": "3.11.7",  # of one machine, for all
-    },
+    "language_info": IPythonKernel.language_info | {"version": "3.11.7"},  # of one machine, for all
 }
 # How jupyterlab-slideshow shows slides in JupyterLab.
 LIVE = {"@deathbeds/jupyterlab-fonts": json.loads((slides.TEMPLATES / "live.json").read_text())}
@@ -55,13 +46,10 @@ def run(notebooks: list[Path] | None = None, folder: Path = book.FOLDER) -> None
     Raises:
         CourseError: the photographs can't be used, or a cell failed.
     """
-    index, took = folder / "index.html", "a few minutes on two cores"
-    earlier = index.read_text("utf-8") if index.is_file() else ""
-    if last := re.search(r"It took (\d+) seconds", earlier):
-        took = f"about {max(1, round(int(last[1]) / 60))} min, as last time"
-        print(f"The book of the last run: open {display_path(index)} in a browser.")
+    if (index := folder / "index.html").is_file():
+        print(f"The book of last time: open {display_path(index)} in a browser.")
         print("All is executed again now; Ctrl-C ends it.")
-    print(f"Executing takes {took}.", flush=True)
+    print("Executing takes a few minutes on two cores.", flush=True)
     config = settings.load()
     photos = photo_folder.find(config)
     report = photo_folder.check(photos, progress=sys.stdout.isatty())
@@ -69,24 +57,20 @@ def run(notebooks: list[Path] | None = None, folder: Path = book.FOLDER) -> None
     print(f"Profile {config.profile}, {display_path(photos)}: {told}.", flush=True)
     if skipped := sum(problem.skipped for problem in report.problems):
         print(f"Files skipped: {skipped}; notebook 02 and the command check-data say why.")
-    chapters, seconds, stopped = committed(notebooks), 0, None
+    chapters, stopped = read(notebooks), None
     try:
         for path in notebooks or find():
-            chapters[path.stem] = nbformat.read(path, 4)
-            seconds += execute(chapters[path.stem], path, kernel_environment())
+            execute(chapters[path.stem], path, kernel_environment())
     except CourseError as error:
         stopped = error
-    parts = ["## Your run", f"Executed here, in the profile `{config.profile}`, on {told}."]
+    parts = [f"## Your run\n\nExecuted with {told}, in the profile `{config.profile}`."]
     history = config.run_dir(photos) / "history.csv"
     if history.is_file():
         best, model = pd.read_csv(history)["val_accuracy"].max(), history.with_name("model.keras")
         parts.append(ACCURACY.format(best=best, guess=1 / len(report.class_names)))
         print(f"Validation accuracy: {best:.3f}\nTrained model: {display_path(model)}")
-    parts.append(f"It took {seconds:.0f} seconds.")
     if stopped:
-        parts.append(
-            f"**It stopped.** {stopped} What comes behind was executed earlier, elsewhere."
-        )
+        parts.append(f"**It stopped.** {stopped} What follows was executed earlier, elsewhere.")
     print(book.build(chapters, folder, "\n\n".join(parts)), end="")
     if stopped:
         page = folder / "notebooks" / f"{path.stem}.html"
@@ -133,19 +117,9 @@ def find(names: list[str] | None = None) -> list[Path]:
     return [FOLDER / f"{known}.ipynb" for known in NAMES if known.startswith(wanted)]
 
 
-def committed(paths: list[Path] | None = None) -> dict[str, nbformat.NotebookNode]:
-    """The notebooks as git has them committed, by name; as the file is where git has none."""
-    notebooks = {}
-    for path in paths or find():
-        command = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
-        shown = subprocess.run(command, capture_output=True) if shutil.which("git") else None
-        if shown is None or shown.returncode:
-            notebooks[path.stem] = nbformat.read(path, 4)
-            continue
-        if shown.stdout.split() != path.read_bytes().split():
-            print(f"{path.name} was changed since it was committed: the committed one is shown.")
-        notebooks[path.stem] = nbformat.reads(shown.stdout.decode("utf-8"), 4)
-    return notebooks
+def read(paths: list[Path] | None = None) -> dict[str, nbformat.NotebookNode]:
+    """Notebooks (all six unless given) by name, as their files are."""
+    return {path.stem: nbformat.read(path, 4) for path in paths or find()}
 
 
 def pinned_settings(runs: Path) -> dict[str, str]:

@@ -9,7 +9,6 @@ import re
 from importlib import resources
 from pathlib import Path
 
-import nbformat
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
@@ -39,25 +38,7 @@ def write(notebooks: dict[str, NotebookNode], folder: Path = FOLDER, to="../../{
     folder.mkdir(parents=True, exist_ok=True)
     for name, notebook in notebooks.items():
         place = {"metadata": {"path": str(PROJECT / "notebooks")}}
-        text, _ = exporter.from_notebook_node(for_speakers(notebook), resources=place)
+        text, _ = exporter.from_notebook_node(notebook, resources=place)
         text = re.sub(r'(href="0\d_\w+)\.ipynb', r"\1.html", text)
         text = re.sub(r'href="\.\./([^"#]*)', lambda link: f'href="{to(link[1])}', text)
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
-
-
-def title(notebook: NotebookNode) -> str:
-    """The notebook's first heading, as plain text."""
-    return re.sub(r"[#*`]", "", notebook.cells[0].source.partition("\n")[0]).strip()
-
-
-def for_speakers(notebook: NotebookNode) -> NotebookNode:
-    """A copy in which the sections' minutes and notes are cells that only the speaker sees."""
-    cells = []
-    for cell in notebook.cells:
-        cells.append(cell)
-        if course := cell.metadata.get("course"):
-            said = f"**{course['minutes']} min.** " if course["minutes"] else ""
-            cells.append(nbformat.v4.new_markdown_cell(said + course["notes"]))
-            cells[-1].metadata.slideshow = {"slide_type": "notes"}
-    metadata = {"title": title(notebook)}
-    return nbformat.from_dict({**notebook, "cells": cells, "metadata": metadata})

@@ -74,7 +74,6 @@ def test_run_writes_a_book_and_leaves_the_notebooks_alone(tmp_path, capsys, monk
     assert chapters["05_train"].cells[1].outputs[0].text == f"{sys.prefix} {tmp_path}\n"
     assert "**Validation accuracy 0.917**" in told and "names 92% of" in told
     assert "about 25% right" in told and "in the profile `sample`" in told
-    assert re.search(r"It took \d+ seconds", told)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Executing takes a few minutes on two cores."
     assert re.fullmatch(r"01_first +cell +2 of 2 +\d+ s", lines[2])
@@ -83,11 +82,9 @@ def test_run_writes_a_book_and_leaves_the_notebooks_alone(tmp_path, capsys, monk
     assert lines[-2].endswith("sample-sample_birds/model.keras")
     assert lines[-1].endswith("index.html")
 
-    index = tmp_path / "index.html"
-    index.write_text(re.sub(r"took \d+", "took 160", told), encoding="utf-8")
     notebook_runner.run([first], tmp_path)
-    told = " ".join(capsys.readouterr().out.splitlines()[:3])
-    assert f"open {index}" in told and "executed again" in told and "about 3 min" in told
+    told = " ".join(capsys.readouterr().out.splitlines()[:2])
+    assert f"open {tmp_path / 'index.html'}" in told and "executed again" in told
 
 
 @pytest.mark.parametrize(

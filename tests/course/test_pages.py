@@ -3,7 +3,6 @@
 import base64
 import copy
 import re
-import subprocess
 from urllib.parse import unquote, urldefrag
 
 import nbformat
@@ -13,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_output
 from pictures import raw_png
 
 from resnext_course.publishing import book, slides
-from resnext_course.publishing.notebook_runner import FOLDER, LIVE, NAMES, committed
+from resnext_course.publishing.notebook_runner import FOLDER, LIVE, NAMES
 
 PNG = raw_png(1, 1, 8, 2, [bytes(3)])
 WIDGET = {book.WIDGET: {"model_id": "1"}, "text/plain": "HBox()"}
@@ -36,7 +35,7 @@ def text(source, slide_type=None, **course):
 
 NOTEBOOK = nbformat.v4.new_notebook(
     cells=[
-        text("# The *first* `one`", "slide"),
+        text("# The first one", "slide"),
         text("![a bird](bird.png) `$x$` [next](02_next.ipynb#top) [course](../README.md#top)"),
         text("## Counting", "slide", minutes=4, notes="Ask: how many?"),
         text("hidden", "skip"),
@@ -251,25 +250,6 @@ def test_cells_are_on_the_slides_that_their_metadata_say(deck):
 def test_minutes_and_notes_are_the_speakers(deck):
     notes = [" ".join(aside.text.split()) for aside in deck.select("aside.notes")]
     assert notes == ["4 min. Ask: how many?", "1 min. Say it again.", "7 min. Only if asked."]
-
-
-def test_what_is_shown_is_what_is_committed(tmp_path, capsys):
-    path = tmp_path / "01_first.ipynb"
-    nbformat.write(NOTEBOOK, path)
-    assert committed([path]) == {"01_first": NOTEBOOK}  # no repository yet
-
-    def git(*arguments):
-        who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
-        subprocess.run(["git", "-C", tmp_path, *who, *arguments], check=True, capture_output=True)
-
-    git("init")
-    git("add", ".")
-    git("commit", "-m", "x")
-    assert committed([path]) == {"01_first": NOTEBOOK}
-    assert capsys.readouterr().out == ""
-    path.write_text(path.read_text("utf-8").replace("explore()", "answer = 42"), encoding="utf-8")
-    assert committed([path]) == {"01_first": NOTEBOOK}
-    assert "01_first.ipynb was changed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", NAMES)
