@@ -63,8 +63,8 @@ def execute(notebook: NotebookNode, path: Path, environ: dict[str, str]) -> None
         where = f"{path.name} stopped in cell {reached[-1]!r}" if reached else path.name
         raise CourseError(f"{where}: {_reason(error)}") from error
     finally:
-        seconds = time.monotonic() - started
-        print(f"{path.stem:<35}cell {len(reached):>2} of {total:<3}{seconds:>5.0f} s", flush=True)
+        took = f"{time.monotonic() - started:>5.0f} s"
+        print(f"{path.stem:<35}cell {len(reached):>2} of {total:<3}{took}", flush=True)
 
 
 def _reason(error):
