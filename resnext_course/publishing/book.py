@@ -107,15 +107,18 @@ def build(notebooks: dict[str, NotebookNode], folder: Path = FOLDER, run: str = 
 def chapter(notebook: NotebookNode, name: str) -> str:
     """A notebook as the book shows it: what answers a question is folded until it is opened."""
     cells, folded, asked = [], False, False
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    failed = any(output.output_type == "error" for output in outputs)  # then all is shown
     for cell in [*copy.deepcopy(notebook.cells), new_markdown_cell("# End")]:
         is_text, text = cell.cell_type == "markdown", cell.source
         begins = is_text and BEGINS.search(text)
         answers = "predictions.compare(" in text or (asked and "= None" not in text)
+        answers = answers and not is_text and not failed
         if folded and begins:
             cells.append(new_markdown_cell(UNFOLD))
-        elif not (folded or is_text) and answers:
+        elif answers and not folded:
             cells.append(new_markdown_cell(FOLD.format(GUESS, "")))
-        folded = not begins and (folded or (answers and not is_text))
+        folded = not begins and (folded or answers)
         asked = is_text and ("redict first" in text if begins else asked)
         if is_text:  # Jupyter's anchors, such as #Go-further:-more, are other ones than the book's
             cell.source = re.sub(r"(?<=\]\(#)[^)]+", lambda link: slug(link[0]), text)

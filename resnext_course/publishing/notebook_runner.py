@@ -65,12 +65,13 @@ def run(notebooks: list[Path] | None = None, folder: Path = book.FOLDER) -> None
         stopped = error
     parts = [f"## Your run\n\nExecuted with {told}, in the profile `{config.profile}`."]
     history = config.run_dir(photos) / "history.csv"
-    if history.is_file():
+    if history.is_file() and not stopped:
         best, model = pd.read_csv(history)["val_accuracy"].max(), history.with_name("model.keras")
         parts.append(ACCURACY.format(best=best, guess=1 / len(report.class_names)))
         print(f"Validation accuracy: {best:.3f}\nTrained model: {display_path(model)}")
     if stopped:
-        parts.append(f"**It stopped.** {stopped} What follows was executed earlier, elsewhere.")
+        name = f"notebooks/{path.name}"
+        parts.append(f"**It stopped** in [{name}]({name}). What follows was executed elsewhere.")
     print(book.build(chapters, folder, "\n\n".join(parts)), end="")
     if stopped:
         page = folder / "notebooks" / f"{path.stem}.html"

@@ -109,7 +109,7 @@ def test_a_failing_cell_is_named_and_its_page_is_written(tmp_path, capsys, sourc
     ((chapters, told),) = books
     assert chapters["03_bad"].cells[1].outputs[0].text == "reached\n"
     assert "04_later" in chapters  # as it was
-    assert "**It stopped.** 03_bad.ipynb stopped in cell 'bad-one'" in told
+    assert "**It stopped** in [notebooks/03_bad.ipynb]" in told
     assert re.search(r"cell +2 of 3", capsys.readouterr().out)
 
 
