@@ -40,11 +40,12 @@ SETTINGS = {
     "myst_words_per_minute": 130,  # of somebody who reads in a second language
     "html_title": "ResNeXt, step by step",
     "html_theme": "sphinx_book_theme",
-    "html_theme_options": {"use_download_button": False, "navbar_persistent": []},
+    "html_theme_options": dict.fromkeys(  # what the theme would show
+        ("use_download_button", "navbar_persistent", "footer_content_items"), ""
+    ),
     "html_static_path": [str(slides.TEMPLATES / "book.css"), str(plots.CHINESE_FONT)],
     "html_css_files": ["book.css"],
     "html_copy_source": False,
-    "html_show_copyright": False,
     "html_show_search_summary": False,  # it would read other pages, which needs a server
     "copybutton_selector": ".cell_input pre, .highlight-default pre",
 }
@@ -100,7 +101,7 @@ def build(notebooks: dict[str, NotebookNode], folder: Path = FOLDER, run: str = 
         outside = {link for text in texts for link in re.findall(r'href="(https?://[^"#]+)', text)}
         folder.with_name("outside_links.txt").write_text("\n".join(sorted(outside)) + "\n", "utf-8")
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.move(made, folder)
+        made.rename(folder)
         return warnings.getvalue()
 
 
