@@ -9,9 +9,9 @@ SUITS = import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit( \
     "The course needs Python 3.11, 3.12 or 3.13, and this is %s: install one of them and name it, " \
     "such as: make run PYTHON=python3.12" % sys.version.split()[0])
 
-.PHONY: run test lab notebooks slides bench lint setup
+.PHONY: run test lab notebooks book slides bench lint setup
 
-run: setup ## unpack the sample, execute the six notebooks, write their pages to build/html
+run: setup ## unpack the sample, execute the six notebooks, write them as a book to build/html
 	@$(VENV_PYTHON) -m resnext_course run
 
 test: setup ## every test, the notebooks under strict nbval included
@@ -23,7 +23,10 @@ lab: setup ## JupyterLab on your own copies of the notebooks, without outputs, i
 notebooks: setup ## execute the committed notebooks in place
 	@$(VENV_PYTHON) -m resnext_course notebooks
 
-slides: setup ## the notebooks, as they are committed, as slide decks in build/slides
+book: setup ## the book in build/html from the notebooks as they are, in seconds
+	@$(VENV_PYTHON) -m resnext_course book
+
+slides: setup ## the notebooks as they are, as slide decks in build/slides
 	@$(VENV_PYTHON) -m resnext_course slides
 
 bench: ## time the network beside its peers, in an environment with PyTorch: an hour, 8 GB of disk

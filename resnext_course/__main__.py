@@ -27,10 +27,19 @@ TRAIN_SETTINGS = {  # of the profile, that `train` can change: from and to, and 
 
 
 def run(options: argparse.Namespace) -> None:
-    """Execute the six notebooks and write their pages to build/html."""
+    """Execute the six notebooks and write them as a book to build/html."""
     from resnext_course.publishing import notebook_runner
 
     notebook_runner.run()
+
+
+def book(options: argparse.Namespace) -> None:
+    """Write the book to build/html from the notebooks as they are, without executing them."""
+    from resnext_course.publishing import book, notebook_runner
+
+    print(book.build(notebook_runner.read()), end="")
+    print(f"Book: {display_path(book.FOLDER / 'index.html')}")
+    print(f"Links that leave it: {display_path(book.FOLDER.with_name('outside_links.txt'))}")
 
 
 def notebooks(options: argparse.Namespace) -> None:
@@ -72,10 +81,11 @@ def copy(options: argparse.Namespace) -> None:
 
 
 def slides(options: argparse.Namespace) -> None:
-    """Write the notebooks as slide decks to build/slides, as they are committed."""
+    """Write the notebooks as slide decks to build/slides, without executing them."""
     from resnext_course.publishing import notebook_runner, slides
 
-    slides.write(notebook_runner.find(options.names))
+    slides.write(notebook_runner.read(notebook_runner.find(options.names)))
+    print(f"Slides: {display_path(slides.FOLDER)}")
 
 
 def train(options: argparse.Namespace) -> int:
@@ -123,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     add(run)
+    add(book)
     add(lab)
     command = add(notebooks)
     meaning = "also replace the outputs that differ on each run (times, losses)"

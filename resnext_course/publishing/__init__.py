@@ -1,1 +1,1 @@
-"""What the course's commands do: set up, execute the notebooks, write their pages."""
+"""What the course's commands do: set up, execute the notebooks, write book and decks."""

@@ -15,7 +15,7 @@ def give(notebooks: list[Path], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for notebook in notebooks:
         if not (folder / notebook.name).exists():
-            _write(notebook, folder / notebook.name)
+            write(nbformat.read(notebook, 4), folder / notebook.name)
 
 
 def fresh(notebook: Path, folder: Path) -> Path:
@@ -24,12 +24,13 @@ def fresh(notebook: Path, folder: Path) -> Path:
     endings = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
     names = (folder / f"{notebook.stem}{ending}.ipynb" for ending in endings)
     copy = next(name for name in names if not name.exists())
-    _write(notebook, copy)
+    write(nbformat.read(notebook, 4), copy)
     return copy
 
 
-def _write(notebook, copy):
-    content = nbformat.read(notebook, 4)
+def write(notebook: nbformat.NotebookNode, copy: Path) -> None:
+    """Writes a notebook without its outputs."""
+    content = nbformat.from_dict(notebook)
     for cell in content.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

@@ -21,13 +21,10 @@ def kernel_environment(**changes: str) -> dict[str, str]:
     return environ
 
 
-def execute(notebook: NotebookNode, path: Path, environ: dict[str, str]) -> float:
+def execute(notebook: NotebookNode, path: Path, environ: dict[str, str]) -> None:
     """Executes a notebook in a new kernel of this Python, in the folder of its file ``path``.
 
     The notebook gets the new outputs; if a cell fails, those up to there.
-
-    Returns:
-        Seconds.
 
     Raises:
         CourseError: a cell failed; the message names notebook, cell and error.
@@ -66,9 +63,8 @@ def execute(notebook: NotebookNode, path: Path, environ: dict[str, str]) -> floa
         where = f"{path.name} stopped in cell {reached[-1]!r}" if reached else path.name
         raise CourseError(f"{where}: {_reason(error)}") from error
     finally:
-        seconds = time.monotonic() - started
-        print(f"{path.stem:<35}cell {len(reached):>2} of {total:<3}{seconds:>5.0f} s", flush=True)
-    return seconds
+        took = f"{time.monotonic() - started:>5.0f} s"
+        print(f"{path.stem:<35}cell {len(reached):>2} of {total:<3}{took}", flush=True)
 
 
 def _reason(error):

@@ -1,15 +1,15 @@
 """Executes the course: for a learner (``run``), or to renew the committed outputs (``rewrite``)."""
 
 import json
-import re
 import shutil
 import sys
 from pathlib import Path
 
 import nbformat
 import pandas as pd
+from ipykernel.ipkernel import IPythonKernel
 
-from resnext_course.publishing import pages
+from resnext_course.publishing import book, slides
 from resnext_course.publishing.execution import execute, kernel_environment
 from resnext_helpers import photo_folder, settings
 from resnext_helpers.settings import PROJECT, CourseError, display_path
@@ -23,68 +23,60 @@ NAMES = (
     "05_train_resnext50",
     "06_evaluation",
 )
-PAGES = PROJECT / "build" / "html"
+ACCURACY = """\
+**Validation accuracy {best:.3f}**: the network that you trained names {best:.0%} of the photographs
+right that it did not learn from. Guessing names about {guess:.0%} right. The number is the best
+epoch's, which these photographs have chosen, so it is a little too good.
+[Notebook 06](notebooks/06_evaluation.ipynb) looks at this network, and says how sure it is."""
 RUNS = PROJECT / "build" / "runs"  # inside the project, so that outputs show a path of no machine
 METADATA = {
     # JupyterLab adds what is missing here, and a notebook that was only opened would be changed.
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {
-        "codemirror_mode": {"name": "ipython", "version": 3},
-        "file_extension": ".py",
-        "mimetype": "text/x-python",
-        "name": "python",
-        "nbconvert_exporter": "python",
-        "pygments_lexer": "ipython3",
-        "version": "3.11.7",  # of one machine, for all
-    },
+    "language_info": IPythonKernel.language_info | {"version": "3.11.7"},  # of one machine, for all
 }
 # How jupyterlab-slideshow shows slides in JupyterLab.
-LIVE = {"@deathbeds/jupyterlab-fonts": json.loads((pages.TEMPLATES / "live.json").read_text())}
+LIVE = {"@deathbeds/jupyterlab-fonts": json.loads((slides.TEMPLATES / "live.json").read_text())}
 
 
-def run(notebooks: list[Path] | None = None, folder: Path = PAGES) -> None:
-    """Executes notebooks (all six unless given) as the learner's settings say, into pages.
+def run(notebooks: list[Path] | None = None, folder: Path = book.FOLDER) -> None:
+    """Executes notebooks (all six unless given) as the learner's settings say, into a book.
 
     The notebooks themselves are left as they are; ``folder`` gets the pages and ``index.html``.
 
     Raises:
         CourseError: the photographs can't be used, or a cell failed.
     """
-    index, took = folder / "index.html", "a few minutes on two cores"
-    if index.is_file():
-        seconds = map(int, re.findall(r"<td[^>]*>(\d+)</td>", index.read_text("utf-8")))
-        took = f"about {max(1, round(sum(seconds) / 60))} min, as last time"
-        print(f"The pages of the last run: open {display_path(index)} in a browser.")
+    if (index := folder / "index.html").is_file():
+        print(f"The book of last time: open {display_path(index)} in a browser.")
         print("All is executed again now; Ctrl-C ends it.")
-    print(f"Executing takes {took}.", flush=True)
+    print("Executing takes a few minutes on two cores.", flush=True)
     config = settings.load()
     photos = photo_folder.find(config)
     report = photo_folder.check(photos, progress=sys.stdout.isatty())
-    print(
-        f"Profile {config.profile}, {display_path(photos)}: {len(report.photos)} pictures of "
-        f"{len(report.class_names)} classes.",
-        flush=True,
-    )
+    told = f"{len(report.photos)} pictures of {len(report.class_names)} classes"
+    print(f"Profile {config.profile}, {display_path(photos)}: {told}.", flush=True)
     if skipped := sum(problem.skipped for problem in report.problems):
         print(f"Files skipped: {skipped}; notebook 02 and the command check-data say why.")
-    rows = []
-    for path in notebooks or find():
-        notebook = nbformat.read(path, 4)
-        page = folder / f"{path.stem}.html"
-        try:
-            seconds = execute(notebook, path, kernel_environment())
-        except CourseError as error:
-            raise CourseError(f"{error}\nIts page up to there: {display_path(page)}") from error
-        finally:
-            pages.write_page(notebook, page, path.parent)
-        rows.append((page, pages.title(notebook), seconds))
-    facts, history = {}, config.run_dir(photos) / "history.csv"
-    if history.is_file():
-        facts["Validation accuracy"] = f"{pd.read_csv(history)['val_accuracy'].max():.3f}"
-        facts["Trained model"] = display_path(history.with_name("model.keras"))
-    pages.write_index(index, "ResNeXt-50: the executed notebooks", facts, "Seconds", rows)
-    for name, fact in {**facts, "Pages": display_path(index)}.items():
-        print(f"{name}: {fact}")
+    chapters, stopped = read(notebooks), None
+    try:
+        for path in notebooks or find():
+            execute(chapters[path.stem], path, kernel_environment())
+    except CourseError as error:
+        stopped = error
+    parts = [f"## Your run\n\nExecuted with {told}, in the profile `{config.profile}`."]
+    history = config.run_dir(photos) / "history.csv"
+    if history.is_file() and not stopped:
+        best, model = pd.read_csv(history)["val_accuracy"].max(), history.with_name("model.keras")
+        parts.append(ACCURACY.format(best=best, guess=1 / len(report.class_names)))
+        print(f"Validation accuracy: {best:.3f}\nTrained model: {display_path(model)}")
+    if stopped:
+        name = f"notebooks/{path.name}"
+        parts.append(f"**It stopped** in [{name}]({name}). What follows was executed elsewhere.")
+    print(book.build(chapters, folder, "\n\n".join(parts)), end="")
+    if stopped:
+        page = folder / "notebooks" / f"{path.stem}.html"
+        raise CourseError(f"{stopped}\nIts page up to there: {display_path(page)}") from stopped
+    print(f"Book: {display_path(index)}")
 
 
 def rewrite(paths: list[Path], refresh: bool = False, runs: Path = RUNS) -> list[Path]:
@@ -124,6 +116,11 @@ def find(names: list[str] | None = None) -> list[Path]:
         if not any(known.startswith(name) for known in NAMES if name):
             raise CourseError(f"There is no notebook {name!r}: use a number from 01 to 06.")
     return [FOLDER / f"{known}.ipynb" for known in NAMES if known.startswith(wanted)]
+
+
+def read(paths: list[Path] | None = None) -> dict[str, nbformat.NotebookNode]:
+    """Notebooks (all six unless given) by name, as their files are."""
+    return {path.stem: nbformat.read(path, 4) for path in paths or find()}
 
 
 def pinned_settings(runs: Path) -> dict[str, str]:

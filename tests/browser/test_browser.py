@@ -1,8 +1,9 @@
-"""What a learner and a presenter see, in a real browser: JupyterLab and slide decks.
+"""What a reader, a learner and a presenter see, in a real browser: book, JupyterLab, decks.
 
 nbval runs the notebooks' cells, so one explorer alone is run here.
 """
 
+import itertools
 import json
 import os
 import platform
@@ -15,12 +16,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
+import axe_playwright_python
 import nbformat
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from resnext_course.publishing import slides
+from resnext_course.publishing import book
 from resnext_course.publishing.notebook_runner import FOLDER, LIVE, METADATA, NAMES, find
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -47,14 +50,107 @@ def page():
         chromium.close()
 
 
+# The book, from its files and without a network
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+FAULTS = """() => axe.run(document, {preload: false, resultTypes: ["violations"]}).then(found =>
+    found.violations.filter(one => ["serious", "critical"].includes(one.impact)).map(
+        one => [one.id, one.nodes[0].html]
+    )
+)"""
+# Paragraphs of three lines and more whose lines have more than 75 letters on average.
+LONG_LINES = """() => [...document.querySelectorAll(".bd-article :is(p, li)")].filter(one => {
+    const lines = one.clientHeight / parseFloat(getComputedStyle(one).lineHeight);
+    const inner = one.closest("td, th") || one.querySelector("p, ul, ol, pre");
+    return !inner && lines > 2.5 && one.innerText.length / Math.round(lines) > 75;
+}).map(one => one.innerText)"""
+# What is wider than the window, or than the column and doesn't scroll there.
+TOO_WIDE = """() => [...document.querySelectorAll(".bd-article *")].filter(one =>
+    one.getBoundingClientRect().right > document.documentElement.clientWidth
+    && !one.closest("pre, .pst-scrollable-table-container, .cell_output, .headerlink")
+).map(one => one.outerHTML.slice(0, 200)).concat(
+    document.documentElement.scrollWidth > innerWidth ? ["the page"] : []
+)"""
+READ = ["index.html", f"notebooks/{NAMES[2]}.html", f"notebooks/{NAMES[5]}.html"]
+
+
+@pytest.fixture
+def reader(page, book_folder):
+    """Opens a page of the book without a network; whatever it asks for elsewhere is a fault."""
+    asked, contexts = [], []
+
+    def open_page(name, width=1280, mode="light"):
+        context = page.context.browser.new_context(
+            offline=True,
+            viewport={"width": width, "height": 800},
+            color_scheme=mode,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        context.on("request", lambda request: asked.append(request.url))
+        opened = context.new_page()
+        opened.on("pageerror", lambda error: asked.append(str(error)))
+        opened.goto((book_folder / name).as_uri())
+        return opened
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize(("width", "mode"), [(400, "light"), (1280, "dark")])
+def test_a_page_can_be_read_without_eyes_and_in_both_modes(reader, name, width, mode):
+    opened = reader(name, width, mode)
+    opened.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    opened.evaluate(AXE)
+    assert opened.evaluate(FAULTS) == []
+    levels = opened.evaluate(
+        "[...document.querySelectorAll('article :is(h1, h2, h3, h4)')].map(one => +one.tagName[1])"
+    )
+    assert levels[0] == 1
+    assert all(below <= level + 1 for level, below in itertools.pairwise(levels))
+
+
+@pytest.mark.parametrize("name", READ)
+def test_lines_are_short_and_nothing_is_cut_off_at_any_width(reader, name):
+    opened = reader(name)
+    opened.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    for width in (400, 768, 1280, 1920):
+        opened.set_viewport_size({"width": width, "height": 900})
+        assert opened.evaluate(LONG_LINES) == [], width
+        assert opened.evaluate(TOO_WIDE) == [], width
+
+
+def test_an_answer_is_seen_when_the_reader_opens_it_with_the_keyboard(reader):
+    opened = reader(READ[1])
+    answer = opened.get_by_text("weights with 32 groups: 4,608")
+    expect(answer).to_be_hidden()
+    fold = opened.locator("details.fold", has=answer)
+    expect(fold.locator("summary")).to_have_text(book.GUESS)
+    fold.locator("summary").press("Enter")
+    expect(answer).to_be_visible()
+
+
+def test_the_search_finds_and_the_next_page_follows(reader):
+    opened = reader("index.html")
+    opened.keyboard.press("Control+k")
+    opened.get_by_role("searchbox").locator("visible=true").fill("cardinality")
+    opened.keyboard.press("Enter")
+    found = opened.locator("#search-results")
+    found.get_by_role("link", name="Grouped convolution").first.click()
+    expect(opened).to_have_title(re.compile("Grouped convolution"))
+    opened.locator("a.right-next").click()
+    expect(opened).to_have_title(re.compile("ResNeXt block"))
+
+
 # Decks
 
 
 @pytest.fixture(scope="module")
-def decks(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("slides")
-    slides.write(find(), folder, lambda path: nbformat.read(path, 4))  # the working copy
-    return folder
+def decks(book_folder):
+    return book_folder / "slides"
 
 
 def open_file(page, file):
@@ -92,8 +188,8 @@ def test_every_slide_fits_with_no_network(page, decks, name):
 
 
 def test_one_key_goes_through_a_deck_and_only_the_speaker_sees_the_notes(page, decks):
-    open_file(page, decks / "index.html")
-    page.locator("table a").first.click()
+    open_file(page, decks.parent / "notebooks" / f"{NAMES[0]}.html")
+    page.get_by_role("link", name="Slides").click()
     page.wait_for_function(FITTED)
     seen = {page.evaluate("Reveal.getSlidePastCount()")}
     for _ in range(5 * page.evaluate("Reveal.getTotalSlides()")):  # fragments stop, too

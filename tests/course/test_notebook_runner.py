@@ -1,4 +1,4 @@
-"""Executing notebooks: pages for a learner, outputs renewed in place, failures, Ctrl-C."""
+"""Executing notebooks: a book for a learner, outputs renewed in place, failures, Ctrl-C."""
 
 import os
 import re
@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from ipykernel.ipkernel import IPythonKernel
 
-from resnext_course.publishing import notebook_runner
+from resnext_course.publishing import book, notebook_runner
 from resnext_helpers.settings import CourseError
 
 
@@ -45,33 +45,46 @@ print(sys.prefix, os.getcwd())
 """
 
 
-def test_run_writes_pages_and_leaves_the_notebooks_alone(tmp_path, capsys, monkeypatch):
+@pytest.fixture
+def books(monkeypatch):
+    """What would be written as a book: the chapters and the section on the run, in this order."""
+    written = []
+
+    def build(chapters, folder, run):
+        written.append((chapters, run))
+        (folder / "index.html").write_text(run, encoding="utf-8")
+        return ""
+
+    monkeypatch.setattr(book, "build", build)
+    return written
+
+
+def test_run_writes_a_book_and_leaves_the_notebooks_alone(tmp_path, capsys, monkeypatch, books):
     monkeypatch.setenv("RESNEXT_RUNS", str(tmp_path / "runs"))
     first = write_notebook(tmp_path / "01_first.ipynb", {"a": "print(6 * 7)", "b": "", "c": "1"})
     train = write_notebook(tmp_path / "05_train.ipynb", {"a": TRAIN})
     before = first.read_bytes(), train.read_bytes()
 
-    notebook_runner.run([first, train], tmp_path / "html")
+    notebook_runner.run([first, train], tmp_path)
 
     assert (first.read_bytes(), train.read_bytes()) == before
-    pages = {path.stem: path.read_text("utf-8") for path in (tmp_path / "html").iterdir()}
-    assert "42" in pages["01_first"]
+    ((chapters, told),) = books
+    assert chapters["01_first"].cells[1].outputs[0].text == "42\n"
     # The kernel is of the Python that runs this test, and starts in the notebook's folder.
-    assert f"{sys.prefix} {tmp_path}" in pages["05_train"]
-    assert "About 01_first" in pages["index"] and "0.917" in pages["index"]
+    assert chapters["05_train"].cells[1].outputs[0].text == f"{sys.prefix} {tmp_path}\n"
+    assert "**Validation accuracy 0.917**" in told and "names 92% of" in told
+    assert "about 25% right" in told and "in the profile `sample`" in told
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Executing takes a few minutes on two cores."
     assert re.fullmatch(r"01_first +cell +2 of 2 +\d+ s", lines[2])
     assert re.fullmatch(r"05_train +cell +1 of 1 +\d+ s", lines[3])
     assert lines[-3] == "Validation accuracy: 0.917"
     assert lines[-2].endswith("sample-sample_birds/model.keras")
-    assert lines[-1].endswith("html/index.html")
+    assert lines[-1].endswith("index.html")
 
-    index = tmp_path / "html" / "index.html"
-    index.write_text(re.sub(r">\d+</td>", ">80</td>", index.read_text("utf-8")), encoding="utf-8")
-    notebook_runner.run([first], tmp_path / "html")
-    told = " ".join(capsys.readouterr().out.splitlines()[:3])
-    assert f"open {index}" in told and "executed again" in told and "about 3 min" in told
+    notebook_runner.run([first], tmp_path)
+    told = " ".join(capsys.readouterr().out.splitlines()[:2])
+    assert f"open {tmp_path / 'index.html'}" in told and "executed again" in told
 
 
 @pytest.mark.parametrize(
@@ -82,17 +95,21 @@ def test_run_writes_pages_and_leaves_the_notebooks_alone(tmp_path, capsys, monke
         ("import os\nos._exit(1)", "memory"),
     ],
 )
-def test_a_failing_cell_is_named_and_its_page_is_written(tmp_path, capsys, source, reason):
+def test_a_failing_cell_is_named_and_its_page_is_written(tmp_path, capsys, source, reason, books):
     path = write_notebook(
         tmp_path / "03_bad.ipynb", {"good": "print('reached')", "bad-one": source, "later": "1"}
     )
+    later = write_notebook(tmp_path / "04_later.ipynb", {"a": "1"})
     with pytest.raises(CourseError) as error:
-        notebook_runner.run([path], tmp_path / "html")
+        notebook_runner.run([path, later], tmp_path)
     message = str(error.value)
     assert message.startswith("03_bad.ipynb stopped in cell 'bad-one': ")
-    assert reason in message
+    assert reason in message and "notebooks/03_bad.html" in message
     assert "Error: Do that" not in message  # the course's own sentences need no type of error
-    assert "reached" in (tmp_path / "html" / "03_bad.html").read_text(encoding="utf-8")
+    ((chapters, told),) = books
+    assert chapters["03_bad"].cells[1].outputs[0].text == "reached\n"
+    assert "04_later" in chapters  # as it was
+    assert "**It stopped** in [notebooks/03_bad.ipynb]" in told
     assert re.search(r"cell +2 of 3", capsys.readouterr().out)
 
 

@@ -1,23 +1,26 @@
-"""Pages and slide decks: what is where, nothing from elsewhere, readable without eyes."""
+"""The book and the slide decks: what is where, nothing from elsewhere, nothing given away."""
 
 import base64
+import copy
 import re
-import subprocess
+from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_output
 from pictures import raw_png
 
-from resnext_course.publishing import pages, slides
+from resnext_course.publishing import book, slides
 from resnext_course.publishing.notebook_runner import FOLDER, LIVE, NAMES
 
 PNG = raw_png(1, 1, 8, 2, [bytes(3)])
-WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "HBox()"}
-PANEL = nbformat.v4.new_output(
+WIDGET = {book.WIDGET: {"model_id": "1"}, "text/plain": "HBox()"}
+ALT = 'A panel, 1 < 2, "open"'
+PANEL = new_output(
     "display_data",
     {**WIDGET, "image/png": base64.b64encode(PNG).decode()},
-    metadata={"image/png": {"alt": 'A panel, 1 < 2, "open"'}},
+    metadata={"image/png": {"alt": ALT}},
 )
 
 
@@ -32,73 +35,198 @@ def text(source, slide_type=None, **course):
 
 NOTEBOOK = nbformat.v4.new_notebook(
     cells=[
-        text("# The *first* `one`", "slide"),
+        text("# The first one", "slide"),
         text("![a bird](bird.png) `$x$` [next](02_next.ipynb#top) [course](../README.md#top)"),
         text("## Counting", "slide", minutes=4, notes="Ask: how many?"),
         text("hidden", "skip"),
         text("continued"),
         text("answer", "fragment"),
         text("more", "subslide"),
-        nbformat.v4.new_code_cell("explore()", outputs=[PANEL], execution_count=1),
-        nbformat.v4.new_code_cell(
-            "2", outputs=[nbformat.v4.new_output("display_data", WIDGET)], execution_count=2
-        ),
+        new_code_cell("explore()", outputs=[PANEL], execution_count=1),
+        new_code_cell("2", outputs=[new_output("display_data", WIDGET)], execution_count=2),
         text("## Recap", "slide", minutes=1, notes="Say it again."),
         text("## Go further: more", "slide", minutes=7, notes="Only if asked."),
     ]
 )
 
 
+# The book of all six notebooks
+
+
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    """The page and the deck of ``NOTEBOOK``, and the index of the decks, parsed, by name."""
-    folder = tmp_path_factory.mktemp("documents")
-    (folder / "bird.png").write_bytes(PNG)
-    nbformat.write(NOTEBOOK, folder / "01_first.ipynb")
-    written = folder / "build" / "slides"
-    pages.write_page(NOTEBOOK, written / "page.html", folder)
-    slides.write([folder / "01_first.ipynb"], written)  # not in a repository
-    files = {"page": "page.html", "deck": "01_first.html", "index": "index.html"}
-    return {
-        name: BeautifulSoup((written / file).read_text("utf-8"), "html.parser")
-        for name, file in files.items()
-    }
+def pages(book_folder):
+    """The text of every page, decks included, by its path."""
+    found = [page for page in book_folder.rglob("*.html") if "_static" not in page.parts]
+    return {page: page.read_text("utf-8") for page in found}
 
 
-@pytest.mark.parametrize("name", ["page", "deck", "index"])
-def test_nothing_is_loaded_from_elsewhere(written, name):
-    for element in written[name].find_all(["script", "link", "img", "iframe", "source", "object"]):
+def test_sphinx_has_nothing_to_warn_of(book_folder):
+    assert (book_folder.parent / "warnings").read_text("utf-8") == ""
+
+
+def test_every_link_leads_somewhere(pages):
+    """To a page or a file of the book, and to a place in it; code can't hold a bare quote."""
+    places = {page: set(re.findall(r'\bid="([^"]+)"', html)) for page, html in pages.items()}
+    dead, count = [], 0
+    for page, html in pages.items():
+        for link in set(re.findall(r'\b(?:href|src)="([^"]+)"', html)):
+            parts = urlsplit(link)
+            if not parts.scheme:
+                target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+                names = {parts.fragment, unquote(parts.fragment)}
+                count += 1
+                if not target.exists() or not names & {"", *places.get(target, names)}:
+                    dead.append((page.name, link))
+    assert count > 500
+    assert dead == []
+
+
+def test_nothing_is_loaded_from_elsewhere(pages, book_folder):
+    loads = re.compile(r"<(?!a\b)\w+[^>]*?\b(?:src|href)=\"(?:https?:)?//[^\"]*\"|import\(")
+    assert [
+        (page.name, found[0]) for page, html in pages.items() if (found := loads.search(html))
+    ] == []
+    for style in book_folder.rglob("*.css"):
+        outside = re.search(r"(@import|url\()\s*['\"]?(https?:)?//", style.read_text("utf-8"))
+        assert not outside, style
+
+
+def test_the_links_that_leave_it_are_listed(pages, book_folder):
+    listed = (book_folder.parent / "outside_links.txt").read_text("utf-8").split()
+    assert "https://arxiv.org/abs/1611.05431" in listed
+    assert all(re.match("https?://", link) for link in listed)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def page(request, book_folder):
+    """One chapter, parsed."""
+    file = book_folder / "notebooks" / f"{request.param}.html"
+    return BeautifulSoup(file.read_text("utf-8"), "html.parser")
+
+
+def test_a_chapter_gives_nothing_away_and_describes_its_pictures(page):
+    pictures = page.select(".bd-article img")
+    assert pictures
+    assert [image["src"] for image in pictures if len(image.get("alt", "")) < 20] == []
+    seen = copy.copy(page.select_one("article"))
+    helps = [fold.summary.text for fold in seen.select("details.fold")]
+    assert helps.count("Solution") >= 5 and helps.count(book.GUESS) >= 3
+    for fold in seen.select("details.fold"):
+        assert not fold.has_attr("open")
+        assert not fold.find(re.compile("h[1-6]"))  # the contents lead there
+        fold.decompose()
+    asked = seen.find(string=re.compile("redict first"))
+    assert asked and "You made no prediction" not in seen.text
+    assert seen.find(string=re.compile("minutes to read"))
+
+
+def test_a_chapter_leads_to_its_deck_and_to_a_copy_without_outputs(page, book_folder):
+    links = {link.text: link["href"] for link in page.select(".bd-article a")}
+    assert (book_folder / "notebooks" / links["Slides"]).is_file()
+    given = nbformat.read(book_folder / "notebooks" / links["Download this notebook"], 4)
+    assert len(given.cells) > 80
+    assert not any(cell.get("outputs") for cell in given.cells)
+
+
+def test_an_explorer_says_that_its_controls_need_the_notebook(page, book_folder):
+    name = next(link["href"] for link in page.select("a[download]"))
+    saved = nbformat.read(FOLDER / name, 4)
+    panels = [
+        output
+        for cell in saved.cells
+        for output in cell.get("outputs", [])
+        if book.WIDGET in output.get("data", {})
+    ]
+    assert len(page.find_all(string=re.compile("Its controls need Python"))) == len(panels)
+
+
+def test_the_front_page_tells_of_the_run(pages, book_folder):
+    front = BeautifulSoup(pages[book_folder / "index.html"], "html.parser")
+    assert front.select_one("#your-run").p.text == "Executed in a test."
+    assert len(front.select("td img")) == 6
+
+
+# One chapter
+
+
+def shown(*cells):
+    """What a chapter shows of a title and these cells, as texts."""
+    notebook = nbformat.v4.new_notebook(cells=[text("# Title"), *cells])
+    written = nbformat.reads(book.chapter(notebook, "03_x"), 4)
+    return [cell.source.partition("\n")[0] for cell in written.cells][1:]
+
+
+OPEN, CLOSE = book.FOLD.format(book.GUESS, ""), book.UNFOLD
+ASK, ANSWER = text("**Predict first.** How many?"), new_code_cell("predictions.compare(1, mine, 2)")
+MINE, OTHER, EXERCISE = new_code_cell("mine = None"), new_code_cell("3"), text("**1. Add.**")
+
+
+@pytest.mark.parametrize(
+    ("cells", "folded"),
+    [
+        ([ASK, MINE, OTHER, ANSWER, text("So 2.")], [3, 4]),
+        ([ASK, MINE, ANSWER, OTHER, text("## Next")], [2, 3]),
+        ([ASK, MINE, ANSWER, ASK, MINE, ANSWER], [2, 5]),
+        ([ASK, MINE, ANSWER, ANSWER, EXERCISE], [2, 3]),
+        ([ASK, text("Think."), OTHER, text("So 3."), text("### Next")], [2, 3]),
+        ([OTHER, text("So 3.")], []),
+    ],
+)
+def test_a_fold_goes_from_the_answer_to_the_next_subject(cells, folded):
+    wanted, is_open = [], False
+    for index, cell in enumerate(cells):
+        if (index in folded) != is_open:
+            is_open = not is_open
+            wanted.append(OPEN if is_open else CLOSE)
+        wanted.append(cell.source)
+    assert shown(*cells) == wanted + [CLOSE] * is_open
+
+
+def test_a_chapter_folds_hints_and_solution_and_leads_where_jupyter_does():
+    help_cell = new_code_cell('# exercises.hint("01-order")\n# exercises.solution("01-order")')
+    hints = shown(help_cell)
+    assert [re.search("<summary>(.*)</summary>", one)[1] for one in hints] == [
+        "Hint 1",
+        "Hint 2",
+        "Solution",
+    ]
+    assert "EDBCA" not in "".join(hints[:2]) and "EDBCA" in hints[2]
+    assert shown(text("[on](#Go-further:-one-pixel-apart)")) == [
+        "[on](#go-further-one-pixel-apart)"
+    ]
+
+
+def test_where_a_cell_failed_nothing_is_folded():
+    error = new_output("error", ename="Oh", evalue="no", traceback=[])
+    failed = new_code_cell("1 / 0", outputs=[error])
+    cells = [ASK, MINE, ANSWER, failed]
+    assert shown(*cells) == [cell.source for cell in cells]
+
+
+# Decks
+
+
+@pytest.fixture(scope="module")
+def deck(tmp_path_factory):
+    """The deck of ``NOTEBOOK``, parsed."""
+    folder = tmp_path_factory.mktemp("slides")
+    notebook = nbformat.from_dict(NOTEBOOK)
+    notebook.cells[1].source = notebook.cells[1].source.replace("![a bird](bird.png) ", "")
+    slides.write({"01_first": notebook}, folder)
+    return BeautifulSoup((folder / "01_first.html").read_text("utf-8"), "html.parser")
+
+
+def test_a_deck_is_complete_and_its_links_lead_to_the_project(deck):
+    for element in deck.find_all(["script", "link", "img", "iframe", "source", "object"]):
         for attribute in ("src", "href", "data"):
             assert element.get(attribute, "data:").startswith("data:"), element
-        assert element.name != "script" or "import(" not in element.text
-    for style in written[name].find_all("style"):
-        assert not re.search(r"@import|url\((?!['\"]?(data:|#))", style.text)
+    assert deck.html["lang"] == "en" and deck.title.text == "The first one: slides"
+    assert deck.find("a", string="next")["href"] == "02_next.html#top"
+    assert deck.find("a", string="course")["href"] == "../../README.md#top"
+    assert [image["alt"] for image in deck.find_all("img")] == [ALT]  # it stands in for its widget
 
 
-@pytest.mark.parametrize("name", ["page", "deck"])
-def test_language_title_links_and_the_texts_of_pictures(written, name):
-    document = written[name]
-    assert document.html["lang"] == "en"
-    assert document.title.text == {"page": "The first one", "deck": "The first one: slides"}[name]
-    assert document.find("a", string="next")["href"] == "02_next.html#top"
-    assert document.find("a", string="course")["href"] == "../../../README.md#top"
-    texts = [image["alt"] for image in document.find_all("img")]
-    assert texts == ["a bird", 'A panel, 1 < 2, "open"']  # which stands in for its widget
-
-
-def test_a_page_leads_back_and_a_widget_leaves_its_text(written):
-    assert written["page"].nav.a["href"] == "index.html"
-    assert "HBox()" in written["page"].text
-
-
-def test_the_index_leads_to_each_deck_and_says_its_minutes(written):
-    (row,) = written["index"].table.tbody.find_all("tr")
-    assert row.a["href"] == "01_first.html" and row.a.text == "The first one"
-    assert [cell.text for cell in row.find_all("td")[1:]] == ["5", "7"]  # core, Go further
-    assert "full screen" in written["index"].ul.text
-
-
-def test_cells_are_on_the_slides_that_their_metadata_say(written):
+def test_cells_are_on_the_slides_that_their_metadata_say(deck):
     found = [
         [
             [
@@ -108,38 +236,18 @@ def test_cells_are_on_the_slides_that_their_metadata_say(written):
             ]
             for slide in section.find_all("section", recursive=False)
         ]
-        for section in written["deck"].select(".slides > section")
+        for section in deck.select(".slides > section")
     ]
     assert [len(section) for section in found] == [1, 2, 1, 1]
     assert found[1][0][0] == "Counting" and {"continued", "answer"} < set(found[1][0])
     assert found[1][1][:2] == ["more", "explore"]
-    assert "hidden" not in written["deck"].main.text
-    assert written["deck"].select_one(".fragment").text.strip() == "answer"
+    assert "hidden" not in deck.main.text
+    assert deck.select_one(".fragment").text.strip() == "answer"
 
 
-def test_minutes_and_notes_are_the_speakers(written):
-    notes = [" ".join(aside.text.split()) for aside in written["deck"].select("aside.notes")]
+def test_minutes_and_notes_are_the_speakers(deck):
+    notes = [" ".join(aside.text.split()) for aside in deck.select("aside.notes")]
     assert notes == ["4 min. Ask: how many?", "1 min. Say it again.", "7 min. Only if asked."]
-
-
-def test_decks_are_of_what_is_committed(tmp_path, capsys):
-    path = tmp_path / "01_first.ipynb"
-    nbformat.write(NOTEBOOK, path)
-    read = slides.committed(path)  # no repository yet
-    assert read == NOTEBOOK
-
-    def git(*arguments):
-        who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
-        subprocess.run(["git", "-C", tmp_path, *who, *arguments], check=True, capture_output=True)
-
-    git("init")
-    git("add", ".")
-    git("commit", "-m", "x")
-    assert slides.committed(path) == NOTEBOOK
-    assert capsys.readouterr().out == ""
-    path.write_text(path.read_text("utf-8").replace("explore()", "answer = 42"), encoding="utf-8")
-    assert slides.committed(path) == NOTEBOOK
-    assert "01_first.ipynb was changed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", NAMES)
