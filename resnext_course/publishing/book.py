@@ -110,7 +110,7 @@ def chapter(notebook: NotebookNode, name: str) -> str:
     cells, folded, asked = [], False, False
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     failed = any(output.output_type == "error" for output in outputs)  # then all is shown
-    for cell in [*copy.deepcopy(notebook.cells), new_markdown_cell("# End")]:
+    for cell in [*parted(notebook.cells), new_markdown_cell("# End")]:
         is_text, text = cell.cell_type == "markdown", cell.source
         begins = is_text and BEGINS.search(text)
         answers = "predictions.compare(" in text or (asked and "= None" not in text)
@@ -140,6 +140,19 @@ def chapter(notebook: NotebookNode, name: str) -> str:
     cells[0].source = cells[0].source.replace("\n", f"\n\n{links}\n", 1)
     language = {"language_info": notebook.metadata.get("language_info", {"name": "python"})}
     return nbformat.writes(nbformat.v4.new_notebook(cells=cells[:-1], metadata=language))
+
+
+def parted(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """The cells anew, a text in two that first answers one question, then asks the next."""
+    parts = []
+    for cell in copy.deepcopy(cells):
+        question = BEGINS.search(cell.source) if cell.cell_type == "markdown" else None
+        end = cell.source.rfind("\n\n", 0, question.start()) if question else -1
+        if end > 0:
+            parts.append(new_markdown_cell(cell.source[:end]))
+            cell.source = cell.source[end + 2 :]
+        parts.append(cell)
+    return parts
 
 
 def slug(heading: str) -> str:

@@ -117,6 +117,7 @@ def test_a_chapter_gives_nothing_away_and_describes_its_pictures(page):
         fold.decompose()
     asked = seen.find(string=re.compile("redict first"))
     assert asked and "You made no prediction" not in seen.text
+    assert "About three times as many" not in seen.text  # 04: an answer, then the next question
     assert seen.find(string=re.compile("minutes to read"))
 
 
