@@ -151,6 +151,7 @@ def test_the_front_page_tells_of_the_run(pages, book_folder):
 
 def shown(*cells):
     """What a chapter shows of a title and these cells, as texts."""
+    cells = [nbformat.from_dict({**cell, "id": f"cell-{i}"}) for i, cell in enumerate(cells)]
     notebook = nbformat.v4.new_notebook(cells=[text("# Title"), *cells])
     written = nbformat.reads(book.chapter(notebook, "03_x"), 4)
     return [cell.source.partition("\n")[0] for cell in written.cells][1:]
