@@ -22,11 +22,7 @@ from resnext_helpers.settings import PROJECT
 
 FOLDER = PROJECT / "build" / "html"
 PARTS = {  # of the contents, behind the notebooks; with a title where a page's own is too long
-    "Look up": (
-        "Glossary <GLOSSARY>",
-        "Results <benchmarks/RESULTS>",
-        "Your photographs <data/README>",
-    ),
+    "Look up": ("GLOSSARY", "Results <benchmarks/RESULTS>", "Your photographs <data/README>"),
     "Teach": ("INSTRUCTORS", "classroom/README", "benchmarks/NOTEBOOKS"),
     "Take part": ("CONTRIBUTING", "CHANGELOG"),
 }
