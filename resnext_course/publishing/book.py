@@ -1,5 +1,6 @@
 """The course as a book: Sphinx, MyST-NB and a theme make its pages of what is chosen here."""
 
+import base64
 import copy
 import html
 import io
@@ -22,11 +23,7 @@ from resnext_helpers.settings import PROJECT
 
 FOLDER = PROJECT / "build" / "html"
 PARTS = {  # of the contents, behind the notebooks; with a title where a page's own is too long
-    "Look up": (
-        "Glossary <GLOSSARY>",
-        "Results <benchmarks/RESULTS>",
-        "Your photographs <data/README>",
-    ),
+    "Look up": ("GLOSSARY", "Results <benchmarks/RESULTS>", "Your photographs <data/README>"),
     "Teach": ("INSTRUCTORS", "classroom/README", "benchmarks/NOTEBOOKS"),
     "Take part": ("CONTRIBUTING", "CHANGELOG"),
 }
@@ -95,8 +92,6 @@ def build(notebooks: dict[str, NotebookNode], folder: Path = FOLDER, run: str = 
         app.build()
         shutil.copy(made / "README.html", made / "index.html")
         slides.write(notebooks, made / "slides", lambda file: f"../{file.replace('.md', '.html')}")
-        for name, notebook in notebooks.items():
-            copies.write(notebook, made / "notebooks" / f"{name}.ipynb")
         texts = (page.read_text("utf-8") for page in made.rglob("*.html"))
         outside = {link for text in texts for link in re.findall(r'href="(https?://[^"#]+)', text)}
         folder.with_name("outside_links.txt").write_text("\n".join(sorted(outside)) + "\n", "utf-8")
@@ -132,9 +127,12 @@ def chapter(notebook: NotebookNode, name: str) -> str:
                 cell.metadata["mystnb"] = {"image": {"alt": alt}}
             if output.get("data", {}).pop(WIDGET, None) and "image/png" in output.data:
                 cells.append(new_markdown_cell(CONTROLS))
+    learners = base64.b64encode(copies.text(notebook).encode()).decode()
     links = (
         f'<a href="../slides/{name}.html">Slides</a> · '
-        f'<a href="{name}.ipynb" download>Download this notebook</a> · '
+        # The file itself: from a stick, a browser would show what a link leads to.
+        f'<a href="data:application/x-ipynb+json;base64,{learners}" '
+        f'download="{name}.ipynb">Download this notebook</a> · '
         "{sub-ref}`wordcount-minutes` minutes to read all of it"
     )
     cells[0].source = cells[0].source.replace("\n", f"\n\n{links}\n", 1)

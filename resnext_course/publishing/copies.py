@@ -15,7 +15,7 @@ def give(notebooks: list[Path], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for notebook in notebooks:
         if not (folder / notebook.name).exists():
-            write(nbformat.read(notebook, 4), folder / notebook.name)
+            _write(notebook, folder / notebook.name)
 
 
 def fresh(notebook: Path, folder: Path) -> Path:
@@ -24,17 +24,21 @@ def fresh(notebook: Path, folder: Path) -> Path:
     endings = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
     names = (folder / f"{notebook.stem}{ending}.ipynb" for ending in endings)
     copy = next(name for name in names if not name.exists())
-    write(nbformat.read(notebook, 4), copy)
+    _write(notebook, copy)
     return copy
 
 
-def write(notebook: nbformat.NotebookNode, copy: Path) -> None:
-    """Writes a notebook without its outputs."""
+def text(notebook: nbformat.NotebookNode) -> str:
+    """A notebook's file, without its outputs."""
     content = nbformat.from_dict(notebook)
     for cell in content.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    return nbformat.writes(content) + "\n"
+
+
+def _write(notebook, copy):
     # Written beside and renamed: a full disk leaves no half of a notebook.
     part = copy.with_name(f".{copy.name}.part")
-    part.write_text(nbformat.writes(content) + "\n", encoding="utf-8", newline="\n")
+    part.write_text(text(nbformat.read(notebook, 4)), encoding="utf-8", newline="\n")
     part.rename(copy)

@@ -133,6 +133,13 @@ def test_an_answer_is_seen_when_the_reader_opens_it_with_the_keyboard(reader):
     expect(answer).to_be_visible()
 
 
+def test_the_notebook_can_be_downloaded(reader):
+    opened = reader(READ[1])
+    with opened.expect_download() as download:
+        opened.get_by_role("link", name="Download this notebook").click()
+    assert download.value.suggested_filename == f"{NAMES[2]}.ipynb"
+
+
 def test_the_search_finds_and_the_next_page_follows(reader):
     opened = reader("index.html")
     opened.keyboard.press("Control+k")
