@@ -34,10 +34,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def book(options: argparse.Namespace) -> None:
-    """Write the book to build/html from the notebooks as they are, without executing them."""
+    """Write the book to build/html from the notebooks as they are committed, without executing."""
     from resnext_course.publishing import book, notebook_runner
 
-    print(book.build(notebook_runner.read()), end="")
+    print(book.build(notebook_runner.committed(notebook_runner.find())), end="")
     print(f"Book: {display_path(book.FOLDER / 'index.html')}")
     print(f"Links that leave it: {display_path(book.FOLDER.with_name('outside_links.txt'))}")
 
@@ -81,10 +81,10 @@ def copy(options: argparse.Namespace) -> None:
 
 
 def slides(options: argparse.Namespace) -> None:
-    """Write the notebooks as slide decks to build/slides, without executing them."""
+    """Write the notebooks as slide decks to build/slides, as they are committed."""
     from resnext_course.publishing import notebook_runner, slides
 
-    slides.write(notebook_runner.read(notebook_runner.find(options.names)))
+    slides.write(notebook_runner.committed(notebook_runner.find(options.names)))
     print(f"Slides: {display_path(slides.FOLDER)}")
 
 

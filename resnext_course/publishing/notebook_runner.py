@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -121,6 +122,18 @@ def find(names: list[str] | None = None) -> list[Path]:
 def read(paths: list[Path] | None = None) -> dict[str, nbformat.NotebookNode]:
     """Notebooks (all six unless given) by name, as their files are."""
     return {path.stem: nbformat.read(path, 4) for path in paths or find()}
+
+
+def committed(paths: list[Path]) -> dict[str, nbformat.NotebookNode]:
+    """Notebooks by name as git has them committed, or as their files are where there is no git."""
+    notebooks = read(paths)
+    for path in paths if shutil.which("git") else ():
+        command = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
+        shown = subprocess.run(command, capture_output=True)
+        if shown.returncode == 0 and shown.stdout.split() != path.read_bytes().split():
+            print(f"{path.name} was changed since it was committed; here it is the committed one.")
+            notebooks[path.stem] = nbformat.reads(shown.stdout.decode("utf-8"), 4)
+    return notebooks
 
 
 def pinned_settings(runs: Path) -> dict[str, str]:

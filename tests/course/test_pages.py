@@ -3,6 +3,7 @@
 import base64
 import copy
 import re
+import subprocess
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -11,7 +12,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_output
 from pictures import raw_png
 
-from resnext_course.publishing import book, slides
+from resnext_course.publishing import book, notebook_runner, slides
 from resnext_course.publishing.notebook_runner import FOLDER, LIVE, NAMES
 
 PNG = raw_png(1, 1, 8, 2, [bytes(3)])
@@ -48,6 +49,26 @@ NOTEBOOK = nbformat.v4.new_notebook(
         text("## Go further: more", "slide", minutes=7, notes="Only if asked."),
     ]
 )
+
+
+def test_book_and_decks_are_of_what_is_committed(tmp_path, capsys):
+    path = tmp_path / "01_first.ipynb"
+    nbformat.write(NOTEBOOK, path)
+    whole = {"01_first": NOTEBOOK}
+    assert notebook_runner.committed([path]) == whole  # no repository yet
+
+    def git(*arguments):
+        who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        subprocess.run(["git", "-C", tmp_path, *who, *arguments], check=True, capture_output=True)
+
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "x")
+    assert notebook_runner.committed([path]) == whole
+    assert capsys.readouterr().out == ""
+    path.write_text(path.read_text("utf-8").replace("explore()", "answer = 42"), encoding="utf-8")
+    assert notebook_runner.committed([path]) == whole
+    assert "01_first.ipynb was changed" in capsys.readouterr().out
 
 
 # The book of all six notebooks
