@@ -26,7 +26,6 @@ class Interval(NamedTuple):
 
     It says where the mean of endlessly many seeds lies *for these photographs*. For other ones it
     is too narrow, because the seeds share their photographs (Nadeau and Bengio, 2003).
-
     """
 
     mean: float
@@ -48,8 +47,8 @@ def interval(numbers) -> Interval:
     if count == 1:
         return Interval(mean, -math.inf, math.inf, math.nan, 1)
     std = numbers.std(ddof=1)
-    half = stats.t.ppf(0.975, count - 1) * std / math.sqrt(count)
-    return Interval(mean, mean - half, mean + half, std, count)
+    low, high = stats.t.interval(0.95, count - 1, mean, std / math.sqrt(count))
+    return Interval(mean, low, high, std, count)
 
 
 def paired(first, second) -> Interval:
@@ -81,10 +80,7 @@ def by_network(results) -> dict[str, dict[int, float]]:
 
 
 def against_resnet(networks) -> dict[str, Interval]:
-    """Every other network minus ResNet-50 (see ``paired``), by its name.
-
-    ``networks`` is as from ``by_network``.
-    """
+    """Every other network minus ResNet-50 (see ``paired``); ``networks`` as by ``by_network``."""
     first = networks[RESNET]
     return {name: paired(first, seeds) for name, seeds in networks.items() if name != RESNET}
 

@@ -11,11 +11,8 @@ from resnext_helpers import photos
 def explore(model, run, indices, of_true_class):
     """The panel: choose a photograph, the class, the stage and the strength of the heat map.
 
-    Args:
-        model: the network of the run.
-        run: the ``evaluation.Run``.
-        indices: which of ``run.validation`` to offer, in this order.
-        of_true_class: ``(count,)``, for each of ``run.validation`` the probability of its class.
+    It offers those of ``run.validation`` that ``indices`` names, in this order; ``of_true_class``
+    holds for each of ``run.validation`` the probability of its class.
     """
 
     def draw(photo, upload, strength, **chosen):

@@ -41,9 +41,6 @@ def draw(labels, probabilities, class_names, threshold, true_class=ALL):
         class_names: one name a class.
         threshold: the lowest probability of an answer, in percent.
         true_class: the class whose photographs the numbers and the curves are of, or ``ALL``.
-
-    Returns:
-        A ``Picture``; its data are the numbers of ``true_class``.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=[1.2, 1])
     shown = _most_mistaken(labels, probabilities, class_names, true_class)

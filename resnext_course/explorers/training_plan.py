@@ -73,18 +73,10 @@ def measure():
 
 
 def plan(speed, *, image_size, batch_size, epochs, photographs, depth=50):
-    """Work out what a training costs, before it starts.
+    """Work out what a training costs, before it starts: numbers by names with their units.
 
-    Args:
-        speed: of the machine, from ``measure``.
-        image_size: height and width of a picture, in pixels.
-        batch_size: photographs in one training step.
-        epochs: passes over the training photographs.
-        photographs: all of them; a fifth is kept for validation.
-        depth: layers of the network, 50, 101 or 152.
-
-    Returns:
-        The rows of the table: numbers by names with their units.
+    ``speed`` is the machine's, from ``measure``. ``photographs`` are all that there are; a fifth of
+    them is kept for validation. The ``depth`` is as in ``size``.
     """
     parameters, macs = size(depth)
     macs *= (image_size / 224) ** 2

@@ -103,19 +103,13 @@ def _draw_feature_maps(axis, feeds, groups):
 
 def _draw_box(axis, corner, size, depth, color):
     """A box seen from the front, a little from the right and from above."""
-    (x, y), (width, height), (right, up) = corner, size, depth
-    edge = {"edgecolor": "white", "linewidth": 0.8}
-    shades = {0: 0, 1: 0.45, 2: 0.25}  # how much white: front, top, side
-    faces = [
-        [(x, y), (x + width, y), (x + width, y + height), (x, y + height)],
-        [(x, y + height), (x + width, y + height)],
-        [(x + width, y + height), (x + width, y)],
-    ]
-    for number, face in enumerate(faces):
-        if number:  # the two edges, and the same two further back
-            face = [*face, *((a + right, b + up) for a, b in reversed(face))]
-        light = np.array(to_rgb(color)) * (1 - shades[number]) + shades[number]
-        axis.add_patch(Polygon(face, facecolor=light, **edge))
+    (x, y), (width, height) = corner, size
+    front = np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)])
+    back = front + depth
+    top, side = ([*front[edge], *back[edge[::-1]]] for edge in ([3, 2], [2, 1]))
+    for face, white in ((front, 0), (top, 0.45), (side, 0.25)):
+        light = np.array(to_rgb(color)) * (1 - white) + white
+        axis.add_patch(Polygon(face, facecolor=light, edgecolor="white", linewidth=0.8))
 
 
 def _draw_connections(axis, feeds, groups):
