@@ -3,6 +3,7 @@
 import atexit
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import keras
@@ -18,8 +19,13 @@ def for_keras(report):
 
     The copy has the usable photographs as JPEG files. It is deleted when Python ends.
     """
-    if _keras_reads(report):
-        return report.folder
+    with suppress(ValueError, tf.errors.OpError):  # no file with such a name; a file that is bad
+        loader = keras.utils.image_dataset_from_directory(
+            report.folder, image_size=(8, 8), verbose=False
+        )
+        found = sum(len(labels) for _, labels in loader)
+        if found == len(report.photos) and loader.class_names == report.class_names:
+            return report.folder
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for number, photo in enumerate(report.photos):
@@ -29,14 +35,3 @@ def for_keras(report):
         place.mkdir(exist_ok=True)
         copy.save(place / f"{number:05}.jpg", quality=95)
     return folder
-
-
-def _keras_reads(report):
-    try:
-        loader = keras.utils.image_dataset_from_directory(
-            report.folder, image_size=(8, 8), verbose=False
-        )
-        found = sum(len(labels) for _, labels in loader)
-    except (ValueError, tf.errors.OpError):  # no file with such a name; a file that is bad
-        return False
-    return found == len(report.photos) and loader.class_names == report.class_names

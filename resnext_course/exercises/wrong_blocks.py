@@ -176,8 +176,7 @@ MYSTERIES = literal_eval(TEXTS["04-diagnose"]["solution"].removeprefix("answer =
 
 def mystery_blocks():
     """The six blocks to diagnose, by letter; no name of theirs tells the fault."""
-
-    def anonymous(wrong):
-        return lambda *args, **numbers: wrong(*args, **numbers)
-
-    return {letter: anonymous(FAULTS[fault].block) for letter, fault in MYSTERIES.items()}
+    return {
+        letter: lambda *args, wrong=FAULTS[fault].block, **numbers: wrong(*args, **numbers)
+        for letter, fault in MYSTERIES.items()
+    }

@@ -26,9 +26,6 @@ def draw(channels, filters, groups, kernel_size, side):
     """Draw a grouped convolution; the picture's data are its numbers, counted and by formula.
 
     The feature map that comes out is ``side`` pixels high and wide.
-
-    Raises:
-        ValueError: the groups would be unequal.
     """
     if channels % groups or filters % groups:
         raise ValueError(

@@ -31,9 +31,6 @@ def open_upload(upload, run):
     """Name and pixels of what a ``FileUpload`` holds, as the network of the ``run`` sees it.
 
     ``upload`` is the widget's value. Where nothing is uploaded, a photograph of the run stands in.
-
-    Raises:
-        ValueError: the content isn't a picture that can be read.
     """
     if not upload:
         first = run.validation[0].path

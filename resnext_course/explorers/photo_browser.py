@@ -48,9 +48,6 @@ def draw(report, class_name, number=1, **amounts):
 
     ``number`` counts the report's photographs of this class from 1; ``amounts`` are as in
     ``varied``. The picture's data hold mean and spread (standard deviation) of the scaled values.
-
-    Raises:
-        ValueError: the class has no such photograph.
     """
     members = [p for p in report.photos if report.class_names[p.label] == class_name]
     if number > len(members):

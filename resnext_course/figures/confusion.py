@@ -15,10 +15,7 @@ def picture(matrix, class_names):
     """A row a true class, a column a predicted class, counts in the cells.
 
     Of more than 40 classes, it shows the 40 with the most mistakes; 28 if counts have three digits.
-
-    Args:
-        matrix: int ``(classes, classes)``, as from ``sklearn.metrics.confusion_matrix``.
-        class_names: one name a class.
+    The ``matrix`` is as from ``sklearn.metrics.confusion_matrix``.
     """
     right, total = int(matrix.trace()), int(matrix.sum())
     mistakes = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * matrix.diagonal()

@@ -22,10 +22,8 @@ def feature_maps(panels):
     """Height × width × channels: the input above, each filter in a row under the channels that it
     reads, and at the end of its row the one output channel that it makes.
 
-    Each group has a colour, and its name stands above its channels.
-
-    Args:
-        panels: ``(feeds, groups)`` by title, one drawing each, side by side.
+    Each group has a colour, and its name stands above its channels. ``panels`` are
+    ``(feeds, groups)`` by title, one drawing each, side by side.
     """
     count = len(panels)
     figure, axes = plt.subplots(1, count, figsize=(5.5 * count, 4.9), squeeze=False)
@@ -47,10 +45,7 @@ def connections(panels):
     Each group has a colour and a line style (if only one of several is read, each of its channels
     has a style), and up to 16 channels also have their numbers and their groups' names. Of more
     channels only the first two groups are drawn, if they have room for theirs. An input channel
-    that feeds nothing is grey, with a broken edge and the word "dead".
-
-    Args:
-        panels: ``(feeds, groups)`` by title, one drawing each, side by side.
+    that feeds nothing is grey, with a broken edge and the word "dead". ``panels`` as above.
     """
     count = len(panels)
     figure, axes = plt.subplots(1, count, figsize=(min(11, 8 * count), 3.7), squeeze=False)

@@ -14,24 +14,11 @@ from resnext_helpers import data, plots
 MOST_LIKELY = "the most likely"  # instead of a class: whichever the network names
 
 
-def readable_layer(model):
-    """Name of the deepest stage's last layer whose feature map has 4 rows and columns or more.
-
-    The deepest layers know most, but of small pictures they keep only 2×2 cells.
-    """
-    ends = stages(model).values()
-    return [name for name in ends if model.get_layer(name).output.shape[1] >= 4][-1]
-
-
 def picture(model, class_names, pixels, *, explained, layer, strength):
     """The photograph, the heat map over it, and the probabilities.
 
-    Args:
-        model, layer: as in ``heat_map``.
-        class_names: one name a logit.
-        pixels: ``uint8 (height, width, 3)`` of the size that the network takes.
-        explained: the class whose heat map is drawn, or ``MOST_LIKELY``.
-        strength: how much the heat map covers the photograph, 0 to 1.
+    ``explained`` is the class whose heat map is drawn, or ``MOST_LIKELY``; ``pixels`` are ``uint8``
+    and of the network's size. For the others see ``heat_map`` and ``draw_over``.
     """
     image = data.scale(pixels)
     probabilities = own_photo.predict_image(model, image)
@@ -63,15 +50,8 @@ def picture(model, class_names, pixels, *, explained, layer, strength):
 def heat_map(model, image, class_index, layer):
     """How much each cell of a map raises a class's logit: Grad-CAM (Selvaraju et al., 2017).
 
-    Args:
-        model: functional network from ``(batch, height, width, 3)`` to logits.
-        image: one scaled picture, ``(height, width, 3)``.
-        class_index: number of the class whose logit is explained.
-        layer: name of the layer whose output is the feature map.
-
-    Returns:
-        ``float32 (rows, columns)``, one number a cell of the feature map, none below 0. All are 0
-        where nothing raises the logit.
+    The map is what the layer of this name makes of one scaled picture, ``(height, width, 3)``.
+    Returns ``float32 (rows, columns)``, none below 0; all are 0 where nothing raises the logit.
     """
     features = model.get_layer(layer).output
     # From one input, not from a list of one: Keras would warn of the difference at each call.
@@ -98,7 +78,7 @@ def stages(model):
 
 
 def draw_over(axis, pixels, heat, strength=0.6):
-    """Draw a picture, and over it a heat map from ``heat_map``, which hides ``strength`` of it.
+    """Draw a picture, and over it what ``heat_map`` gave; ``strength``, 0 to 1, is how opaque.
 
     Bright is hot, dark is cold; a line parts what is at least half as hot as the hottest cell from
     the rest.

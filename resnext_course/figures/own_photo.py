@@ -45,13 +45,9 @@ def draw_probabilities(axis, class_names, probabilities, marked=None):
         likeliest[-1] = number
     shares = {class_names[i]: f"{probabilities[i]:.1%}" for i in likeliest}
     for row, (name, share) in enumerate(shares.items()):
-        style = {"color": plots.COLORS["orange"], "hatch": "//"} if name == marked else {}
-        bar = axis.barh(
-            row,
-            probabilities[likeliest[row]],
-            edgecolor="black",
-            **{"color": plots.COLORS["sky"], **style},
-        )
+        color, hatch = ("orange", "//") if name == marked else ("sky", None)
+        style = {"color": plots.COLORS[color], "hatch": hatch, "edgecolor": "black"}
+        bar = axis.barh(row, probabilities[likeliest[row]], **style)
         axis.bar_label(bar, [share], padding=4)
     axis.set_yticks(range(len(shares)), [plots.fit(name, 2.6, 2) for name in shares])
     axis.invert_yaxis()
