@@ -11,8 +11,6 @@ import tensorflow as tf
 
 from resnext_helpers import photos
 
-LARGEST = 512  # pixels: larger photographs only take time
-
 
 def for_keras(report):
     """The report's folder, if Keras finds there what the check has found; else a clean copy.
@@ -30,7 +28,7 @@ def for_keras(report):
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for number, photo in enumerate(report.photos):
         copy = photos.whole(photo.path)
-        copy.thumbnail((LARGEST, LARGEST))
+        copy.thumbnail((512, 512))  # larger photographs only take time
         place = folder / report.class_names[photo.label]
         place.mkdir(exist_ok=True)
         copy.save(place / f"{number:05}.jpg", quality=95)

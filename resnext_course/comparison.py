@@ -15,7 +15,6 @@ from scipy import stats
 from resnext_helpers.models import TABLE_2
 from resnext_helpers.settings import PROJECT
 
-RECORDED = PROJECT / "benchmarks" / "accuracy.json"
 RESNET, RESNEXT = "ResNet-50", "ResNeXt-50"
 NETWORKS = {RESNET: 1, "2×40d": 2, "4×24d": 4, "8×14d": 8, RESNEXT: 32}  # cardinality C by name
 PAPER_ERRORS = {1: 23.9, 2: 23.0, 4: 22.6, 8: 22.3, 32: 22.2}  # top-1 on ImageNet in % (Table 3)
@@ -47,8 +46,8 @@ def interval(numbers) -> Interval:
     if count == 1:
         return Interval(mean, -math.inf, math.inf, math.nan, 1)
     std = numbers.std(ddof=1)
-    low, high = stats.t.interval(0.95, count - 1, mean, std / math.sqrt(count))
-    return Interval(mean, low, high, std, count)
+    half = stats.t.ppf(0.975, count - 1) * std / math.sqrt(count)
+    return Interval(mean, mean - half, mean + half, std, count)
 
 
 def paired(first, second) -> Interval:
@@ -66,7 +65,8 @@ def ends(mean: Interval):
 
 def load() -> list[dict]:
     """The recorded runs, one dict a run, as ``benchmarks/accuracy.py`` wrote them."""
-    return json.loads(RECORDED.read_text(encoding="utf-8"))
+    path = PROJECT / "benchmarks" / "accuracy.json"
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def accuracies(results, case) -> dict[int, float]:

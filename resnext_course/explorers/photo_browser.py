@@ -97,7 +97,6 @@ def browse(report):
     """The panel around ``draw``: choose a photograph of the report, and change it."""
     # Reading and drawing take longer than a slider's move.
     slider = partial(widgets.IntSlider, step=5, continuous_update=False)
-
     return Panel(
         partial(draw, report),
         class_name=choice(report.class_names, "class"),

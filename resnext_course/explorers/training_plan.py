@@ -38,10 +38,7 @@ class Speed(NamedTuple):
 
 @functools.cache
 def size(depth):
-    """Parameters, and multiply-adds for 224×224 pixels, counted on a built ResNeXt.
-
-    The depth is 50, 101 or 152 layers.
-    """
+    """Parameters, and multiply-adds for 224×224 pixels, of a ResNeXt of 50, 101 or 152 layers."""
     form = {"groups": 32, "width_per_group": 4, "blocks": models.BLOCKS[depth]}
     model = models.resnext((224, 224, 3), 1000, **form)
     return counting.trainable_parameters(model), counting.macs(model)
@@ -95,10 +92,7 @@ def plan(speed, *, image_size, batch_size, epochs, photographs, depth=50):
 
 
 def draw(speed, photographs, **chosen):
-    """Bars of the time that these settings take, beside the course's two profiles.
-
-    Arguments as in ``plan``.
-    """
+    """Bars of the time that settings, as in ``plan``, take, beside the course's two profiles."""
     settings = {"your settings": chosen}
     for name, profile in PROFILES.items():
         fields = "image_size", "batch_size", "epochs"

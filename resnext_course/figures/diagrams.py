@@ -145,7 +145,7 @@ def _first_two_groups(feeds, groups):
     """The part of a large ``feeds`` that has room for numbers; ``feeds`` where it can't be cut."""
     i, o = (2 * size // groups for size in feeds.shape)
     is_apart = not feeds[:i, o:].any() and not feeds[i:, :o].any()
-    is_cut = max(i, o) <= READABLE < max(feeds.shape) and groups > 2 and is_apart
+    is_cut = max(i, o) <= READABLE < max(feeds.shape) and is_apart
     return feeds[:i, :o] if is_cut else feeds
 
 
