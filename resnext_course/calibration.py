@@ -20,16 +20,11 @@ class Bin(NamedTuple):
 
 
 def reliability(confidences, right) -> list[Bin]:
-    """Sort photographs into ten bins of equal width by their confidence.
+    """Photographs in ten bins of equal width by their confidence, the lowest first, no empty one.
 
-    Args:
-        confidences: ``(count,)``, for each photograph the probability of the predicted class.
-        right: bool ``(count,)``, whether the prediction is right.
-
-    Returns:
-        The bins that hold a photograph, the lowest first.
+    Both are arrays, one item a photograph: the probability of the predicted class, and whether the
+    prediction is right.
     """
-    confidences, right = np.asarray(confidences, float), np.asarray(right, bool)
     borders = np.linspace(0, 1, 11)
     bin_of = np.digitize(confidences, borders[1:-1], right=True)
     return [

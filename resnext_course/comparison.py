@@ -15,7 +15,6 @@ from scipy import stats
 from resnext_helpers.models import TABLE_2
 from resnext_helpers.settings import PROJECT
 
-RECORDED = PROJECT / "benchmarks" / "accuracy.json"
 RESNET, RESNEXT = "ResNet-50", "ResNeXt-50"
 NETWORKS = {RESNET: 1, "2×40d": 2, "4×24d": 4, "8×14d": 8, RESNEXT: 32}  # cardinality C by name
 PAPER_ERRORS = {1: 23.9, 2: 23.0, 4: 22.6, 8: 22.3, 32: 22.2}  # top-1 on ImageNet in % (Table 3)
@@ -26,7 +25,6 @@ class Interval(NamedTuple):
 
     It says where the mean of endlessly many seeds lies *for these photographs*. For other ones it
     is too narrow, because the seeds share their photographs (Nadeau and Bengio, 2003).
-
     """
 
     mean: float
@@ -67,7 +65,8 @@ def ends(mean: Interval):
 
 def load() -> list[dict]:
     """The recorded runs, one dict a run, as ``benchmarks/accuracy.py`` wrote them."""
-    return json.loads(RECORDED.read_text(encoding="utf-8"))
+    path = PROJECT / "benchmarks" / "accuracy.json"
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def accuracies(results, case) -> dict[int, float]:
@@ -81,10 +80,7 @@ def by_network(results) -> dict[str, dict[int, float]]:
 
 
 def against_resnet(networks) -> dict[str, Interval]:
-    """Every other network minus ResNet-50 (see ``paired``), by its name.
-
-    ``networks`` is as from ``by_network``.
-    """
+    """Every other network minus ResNet-50 (see ``paired``); ``networks`` as by ``by_network``."""
     first = networks[RESNET]
     return {name: paired(first, seeds) for name, seeds in networks.items() if name != RESNET}
 

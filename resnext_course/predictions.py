@@ -15,9 +15,12 @@ _compared: dict[str, tuple[str, str, str]] = {}  # in the order of the notebook
 def compare(question, predicted, actual, unit="", within=None):
     """Print a result beside the prediction of it, a number or None; keep both for ``recap``.
 
-    A measured result varies: ``within=0.5`` lets a prediction be half of it off, and rounds it.
+    A measured result varies: ``within=0.5`` lets a prediction be half of it off, and rounds it to
+    the two digits that mean something.
     """
-    result = _with_unit(actual, unit) if within is None else _about(actual, unit)
+    result = _with_unit(actual, unit)
+    if within is not None:
+        result = f"about {_with_unit(float(f'{actual:.2g}'), unit)}"
     told, judged = _with_unit(predicted, unit), verdict(predicted, actual, within, unit)
     _compared[question] = told, result, judged
     said = f"You predicted {told}: {judged}."
@@ -72,8 +75,3 @@ def _with_unit(answer, unit):
         return shown(answer)
     space = "" if unit in ("", "%") else " "
     return f"{value:{',' if isinstance(value, int) else ',.4g'}}{space}{unit}"
-
-
-def _about(value, unit):
-    """A measured number with the two digits that mean something."""
-    return f"about {_with_unit(float(f'{value:.2g}'), unit)}"

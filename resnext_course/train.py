@@ -14,11 +14,8 @@ from resnext_helpers.settings import CourseError, display_path
 def run(options):
     """Train ResNeXt-50 with the course's recipe into ``runs/NAME``.
 
-    Args:
-        options: what ``python -m resnext_course train --help`` lists.
-
-    Returns:
-        The exit status: 0, or 130 where Ctrl-C ended it.
+    ``options`` are what ``python -m resnext_course train --help`` lists. Returns the exit status:
+    0, or 130 where Ctrl-C ended it.
 
     Raises:
         CourseError: the name is no folder's, or as in ``data.load`` and ``training.train``.

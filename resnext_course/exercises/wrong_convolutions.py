@@ -5,10 +5,13 @@ width, channels / groups, filters), ``groups`` and ``convolve``, a standard conv
 (batch, height, width, filters), as the right one does.
 """
 
+from ast import literal_eval
 from functools import partial
 
 import keras
 from keras import ops
+
+from resnext_course.exercises import TEXTS
 
 
 def convolve(x, kernel):
@@ -67,22 +70,13 @@ def wrong_axis(x, kernel, groups, convolve):
 
 
 # Which fault the suspect of each letter has.
-DIAGNOSES = {
-    "A": "mixed",
-    "B": "last for all",
-    "C": "wrong axis",
-    "D": "swapped",
-    "E": "right",
-    "F": "one twice",
-    "G": "wrong order",
-}
+DIAGNOSES = literal_eval(TEXTS["03-diagnose"]["solution"].removeprefix("answer = "))
 
 
 def line_up():
     """The suspects of notebook 03: layers with 12 input channels, 12 filters and 3 groups.
 
-    Returns:
-        A dict of functions of ``x`` by letter, and the kernel that all of them were given.
+    Returns a dict of functions of ``x`` by letter, and the kernel that all of them were given.
     """
     kernel = keras.random.normal((3, 3, 4, 12), seed=1)
     layers = (mixed, last_for_all, wrong_axis, swapped, grouped_convolution, one_twice, wrong_order)

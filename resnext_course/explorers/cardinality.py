@@ -51,11 +51,7 @@ def width_at_equal_price(cardinality):
 
 @functools.cache
 def built(cardinality, width):
-    """A real block of ``cardinality`` paths (C), each ``width`` channels wide (d).
-
-    Raises:
-        ValueError: the block is wider in its middle than at its ends.
-    """
+    """A real block of ``cardinality`` paths (C), each ``width`` channels wide (d)."""
     if cardinality * width > CHANNELS:
         raise ValueError(
             f"{cardinality} paths of {width} channels make the middle {cardinality * width} wide, "
@@ -71,7 +67,7 @@ def built(cardinality, width):
 def draw(cardinality, width):
     """The block on the curve of equal price, and beside ResNet's, to scale.
 
-    Arguments and errors as in ``built``. The picture's data are counted on the built block.
+    The picture's data are counted on the built block.
     """
     block = built(cardinality, width)
     weights = sum(block_diagrams.weights(block))

@@ -11,11 +11,8 @@ from resnext_helpers import photos
 def explore(model, run, indices, of_true_class):
     """The panel: choose a photograph, the class, the stage and the strength of the heat map.
 
-    Args:
-        model: the network of the run.
-        run: the ``evaluation.Run``.
-        indices: which of ``run.validation`` to offer, in this order.
-        of_true_class: ``(count,)``, for each of ``run.validation`` the probability of its class.
+    It offers those of ``run.validation`` that ``indices`` names, in this order; ``of_true_class``
+    holds for each of ``run.validation`` the probability of its class.
     """
 
     def draw(photo, upload, strength, **chosen):
@@ -31,16 +28,15 @@ def explore(model, run, indices, of_true_class):
         picture.data = {**about, **picture.data}
         return picture
 
+    stages = grad_cam.stages(model)
+    # The deepest layers know most, but of small pictures they keep only 2×2 cells.
+    readable = [name for name in stages.values() if model.get_layer(name).output.shape[1] >= 4]
     offered = [(f"{n} ({of_true_class[i]:.0%})", int(i)) for n, i in enumerate(indices, start=1)]
     return Panel(
         draw,
         photo=choice(offered, "photo (probability of its class)"),
         upload=upload_button(),
-        layer=choice(
-            list(grad_cam.stages(model).items()),
-            "feature map at the end of",
-            grad_cam.readable_layer(model),
-        ),
+        layer=choice(list(stages.items()), "feature map at the end of", readable[-1]),
         explained=choice([grad_cam.MOST_LIKELY, *run.class_names], "class that is explained"),
         strength=widgets.IntSlider(
             60, 0, 100, 10, description="strength of the heat map, in %", continuous_update=False

@@ -25,15 +25,7 @@ def explore():
 def draw(channels, filters, groups, kernel_size, side):
     """Draw a grouped convolution; the picture's data are its numbers, counted and by formula.
 
-    Args:
-        channels: input channels.
-        filters: output channels.
-        groups: number of groups.
-        kernel_size: height and width of the kernel.
-        side: height and width of the feature map that comes out, in pixels.
-
-    Raises:
-        ValueError: the groups would be unequal.
+    The feature map that comes out is ``side`` pixels high and wide.
     """
     if channels % groups or filters % groups:
         raise ValueError(
@@ -69,9 +61,8 @@ def measure(channels, filters, groups, kernel_size, side):
     exactly 1 to the output, so the output's sum is their number. And an input channel that alone
     holds ones shows which outputs read it: those that aren't 0.
 
-    Returns:
-        The number of weights, the number of multiply-adds, and which input channel feeds which
-        output channel, as a boolean ``(channels, filters)``.
+    Returns the number of weights, the number of multiply-adds, and which input channel feeds which
+    output channel, as a boolean ``(channels, filters)``.
     """
     layer = GroupedConv2D(
         filters, kernel_size, groups=groups, kernel_initializer="ones", dtype="float32"

@@ -35,15 +35,8 @@ def explore(labels, probabilities, class_names):
 def draw(labels, probabilities, class_names, threshold, true_class=ALL):
     """Draw the answers of each class, and how they change with the threshold.
 
-    Args:
-        labels: int ``(count,)``, the true classes.
-        probabilities: ``(count, classes)``, rows that sum to 1.
-        class_names: one name a class.
-        threshold: the lowest probability of an answer, in percent.
-        true_class: the class whose photographs the numbers and the curves are of, or ``ALL``.
-
-    Returns:
-        A ``Picture``; its data are the numbers of ``true_class``.
+    The ``threshold`` is the lowest probability of an answer, in percent. The numbers and the curves
+    are of the photographs of ``true_class``. ``labels`` are the numbers of the true classes.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=[1.2, 1])
     shown = _most_mistaken(labels, probabilities, class_names, true_class)

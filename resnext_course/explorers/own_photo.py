@@ -11,10 +11,6 @@ def explore(model, run):
     """The panel: upload a photograph; until then it shows the first one of the validation part.
 
     What is uploaded stays in memory; no file is written.
-
-    Args:
-        model: the network of the run.
-        run: the ``evaluation.Run``.
     """
 
     def draw(upload):
@@ -32,17 +28,9 @@ def upload_button():
 
 
 def open_upload(upload, run):
-    """What a ``FileUpload`` holds, as the network sees it.
+    """Name and pixels of what a ``FileUpload`` holds, as the network of the ``run`` sees it.
 
-    Args:
-        upload: the widget's value: for each file a dict with its ``name`` and its ``content``.
-        run: gives the size of a picture, and a photograph where nothing is uploaded.
-
-    Returns:
-        The photograph's name, and ``uint8 (image_size, image_size, 3)``.
-
-    Raises:
-        ValueError: the content isn't a picture that can be read.
+    ``upload`` is the widget's value. Where nothing is uploaded, a photograph of the run stands in.
     """
     if not upload:
         first = run.validation[0].path

@@ -18,23 +18,12 @@ _LIMITS = {"right": 10, "down": 10, "turn": 10, "zoom": 10, "contrast": 20}
 
 
 def varied(pixels, *, right=0, down=0, mirror=False, turn=0, zoom=0, brightness=0, contrast=0):
-    """A photograph's variation, as training would make it with these amounts.
+    """A photograph's variation, as training would make it with these amounts, as ``float32``.
 
     The changes come in the order of the arguments: a photograph that is shifted to the right and
-    mirrored has moved to the left.
-
-    Args:
-        pixels: ``uint8 (height, width, 3)``.
-        right: how far the thing in the picture moves to the right, in % of the width.
-        down: how far it moves down, in % of the height.
-        mirror: whether left and right change places.
-        turn: degrees to the left.
-        zoom: how much less of the picture is seen, in % of its width, below 100.
-        brightness: change of the mean, in %.
-        contrast: change of each value's distance from the mean, in %.
-
-    Returns:
-        ``float32 (height, width, 3)``.
+    mirrored has moved to the left. ``turn`` is in degrees to the left, all other amounts are in %:
+    of the picture's width and height (``zoom``: how much less of them is seen), of the mean, and
+    of each value's distance from the mean.
     """
     # From another place: pixel (y, x) shows what was at ``matrix @ (y, x) + offset``. What turns in
     # over an edge is the mirror image of what lies inside it, as in training.
@@ -57,17 +46,8 @@ def varied(pixels, *, right=0, down=0, mirror=False, turn=0, zoom=0, brightness=
 def draw(report, class_name, number=1, **amounts):
     """A photograph beside its variation, and how often each scaled value comes.
 
-    Args:
-        report: a ``data.Report``; one of its photographs is shown.
-        class_name: the photograph's class.
-        number: which photograph of this class, from 1.
-        amounts: as in ``varied``.
-
-    Returns:
-        A ``Picture``; its data hold mean and spread (standard deviation) of the scaled values.
-
-    Raises:
-        ValueError: the class has no such photograph.
+    ``number`` counts the report's photographs of this class from 1; ``amounts`` are as in
+    ``varied``. The picture's data hold mean and spread (standard deviation) of the scaled values.
     """
     members = [p for p in report.photos if report.class_names[p.label] == class_name]
     if number > len(members):
@@ -117,7 +97,6 @@ def browse(report):
     """The panel around ``draw``: choose a photograph of the report, and change it."""
     # Reading and drawing take longer than a slider's move.
     slider = partial(widgets.IntSlider, step=5, continuous_update=False)
-
     return Panel(
         partial(draw, report),
         class_name=choice(report.class_names, "class"),

@@ -38,10 +38,7 @@ class Speed(NamedTuple):
 
 @functools.cache
 def size(depth):
-    """Parameters, and multiply-adds for 224×224 pixels, counted on a built ResNeXt.
-
-    The depth is 50, 101 or 152 layers.
-    """
+    """Parameters, and multiply-adds for 224×224 pixels, of a ResNeXt of 50, 101 or 152 layers."""
     form = {"groups": 32, "width_per_group": 4, "blocks": models.BLOCKS[depth]}
     model = models.resnext((224, 224, 3), 1000, **form)
     return counting.trainable_parameters(model), counting.macs(model)
@@ -73,18 +70,10 @@ def measure():
 
 
 def plan(speed, *, image_size, batch_size, epochs, photographs, depth=50):
-    """Work out what a training costs, before it starts.
+    """Work out what a training costs, before it starts: numbers by names with their units.
 
-    Args:
-        speed: of the machine, from ``measure``.
-        image_size: height and width of a picture, in pixels.
-        batch_size: photographs in one training step.
-        epochs: passes over the training photographs.
-        photographs: all of them; a fifth is kept for validation.
-        depth: layers of the network, 50, 101 or 152.
-
-    Returns:
-        The rows of the table: numbers by names with their units.
+    ``speed`` is the machine's, from ``measure``. ``photographs`` are all that there are; a fifth of
+    them is kept for validation. The ``depth`` is as in ``size``.
     """
     parameters, macs = size(depth)
     macs *= (image_size / 224) ** 2
@@ -103,10 +92,7 @@ def plan(speed, *, image_size, batch_size, epochs, photographs, depth=50):
 
 
 def draw(speed, photographs, **chosen):
-    """Bars of the time that these settings take, beside the course's two profiles.
-
-    Arguments as in ``plan``.
-    """
+    """Bars of the time that settings, as in ``plan``, take, beside the course's two profiles."""
     settings = {"your settings": chosen}
     for name, profile in PROFILES.items():
         fields = "image_size", "batch_size", "epochs"

@@ -31,8 +31,7 @@ def weights(model):
 def side_by_side(blocks):
     """Residual blocks beside each other; the width of a shape is its number of channels.
 
-    Args:
-        blocks: built models by title, each as in ``draw_block``.
+    ``blocks`` are built models by title, each as in ``draw_block``.
     """
     figure, axes = plt.subplots(1, len(blocks), figsize=(3.7 * len(blocks), 5), squeeze=False)
     alt = "Residual blocks from top to bottom, as wide as their channels."
@@ -49,10 +48,8 @@ def side_by_side(blocks):
 def draw_block(axis, title, model):
     """One block from top to bottom: shapes in the middle, words right, the shortcut left.
 
-    Args:
-        axis: Matplotlib axes of about 3.5 by 5 inches, which the words need.
-        title: stands above, with the number of weights.
-        model: a built model of convolutions in a row, with an identity shortcut.
+    ``model`` is built, of convolutions in a row, with an identity shortcut. The words need axes of
+    about 3.5 by 5 inches.
     """
     layers = convolutions(model)
     step = 2.1  # height from one feature map to the next

@@ -10,8 +10,7 @@ from resnext_helpers import plots
 def beside_paper(measured):
     """Error over cardinality at equal complexity: the paper's on ImageNet, and the recorded one.
 
-    Args:
-        measured: accuracies, 0 to 1, by seed, by names of ``comparison.NETWORKS``.
+    ``measured`` is as from ``comparison.by_network``.
     """
     cardinalities = [NETWORKS[name] for name in measured]
     paper = [PAPER_ERRORS[cardinality] for cardinality in cardinalities]

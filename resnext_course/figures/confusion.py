@@ -15,12 +15,8 @@ def picture(matrix, class_names):
     """A row a true class, a column a predicted class, counts in the cells.
 
     Of more than 40 classes, it shows the 40 with the most mistakes; 28 if counts have three digits.
-
-    Args:
-        matrix: int ``(classes, classes)``, as from ``sklearn.metrics.confusion_matrix``.
-        class_names: one name a class.
+    The ``matrix`` is as from ``sklearn.metrics.confusion_matrix``.
     """
-    right, total = int(matrix.trace()), int(matrix.sum())
     mistakes = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * matrix.diagonal()
     most = min(MOST, 84 // len(str(matrix.max())))
     chosen = np.sort(np.argsort(-mistakes, kind="stable")[:most])
@@ -57,6 +53,7 @@ def picture(matrix, class_names):
     axis.grid(False)
     return plots.Picture(
         figure,
-        f"Confusion matrix of {total} photographs; {right} lie on the diagonal, so they are right.",
+        f"Confusion matrix of {matrix.sum()} photographs; {matrix.trace()} lie on the diagonal, so "
+        f"they are right.",
         matrix=matrix,
     )

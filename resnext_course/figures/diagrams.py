@@ -22,10 +22,8 @@ def feature_maps(panels):
     """Height × width × channels: the input above, each filter in a row under the channels that it
     reads, and at the end of its row the one output channel that it makes.
 
-    Each group has a colour, and its name stands above its channels.
-
-    Args:
-        panels: ``(feeds, groups)`` by title, one drawing each, side by side.
+    Each group has a colour, and its name stands above its channels. ``panels`` are
+    ``(feeds, groups)`` by title, one drawing each, side by side.
     """
     count = len(panels)
     figure, axes = plt.subplots(1, count, figsize=(5.5 * count, 4.9), squeeze=False)
@@ -47,10 +45,7 @@ def connections(panels):
     Each group has a colour and a line style (if only one of several is read, each of its channels
     has a style), and up to 16 channels also have their numbers and their groups' names. Of more
     channels only the first two groups are drawn, if they have room for theirs. An input channel
-    that feeds nothing is grey, with a broken edge and the word "dead".
-
-    Args:
-        panels: ``(feeds, groups)`` by title, one drawing each, side by side.
+    that feeds nothing is grey, with a broken edge and the word "dead". ``panels`` as above.
     """
     count = len(panels)
     figure, axes = plt.subplots(1, count, figsize=(min(11, 8 * count), 3.7), squeeze=False)
@@ -103,19 +98,13 @@ def _draw_feature_maps(axis, feeds, groups):
 
 def _draw_box(axis, corner, size, depth, color):
     """A box seen from the front, a little from the right and from above."""
-    (x, y), (width, height), (right, up) = corner, size, depth
-    edge = {"edgecolor": "white", "linewidth": 0.8}
-    shades = {0: 0, 1: 0.45, 2: 0.25}  # how much white: front, top, side
-    faces = [
-        [(x, y), (x + width, y), (x + width, y + height), (x, y + height)],
-        [(x, y + height), (x + width, y + height)],
-        [(x + width, y + height), (x + width, y)],
-    ]
-    for number, face in enumerate(faces):
-        if number:  # the two edges, and the same two further back
-            face = [*face, *((a + right, b + up) for a, b in reversed(face))]
-        light = np.array(to_rgb(color)) * (1 - shades[number]) + shades[number]
-        axis.add_patch(Polygon(face, facecolor=light, **edge))
+    (x, y), (width, height) = corner, size
+    front = np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)])
+    back = front + depth
+    top, side = ([*front[edge], *back[edge[::-1]]] for edge in ([3, 2], [2, 1]))
+    for face, white in ((front, 0), (top, 0.45), (side, 0.25)):
+        light = np.array(to_rgb(color)) * (1 - white) + white
+        axis.add_patch(Polygon(face, facecolor=light, edgecolor="white", linewidth=0.8))
 
 
 def _draw_connections(axis, feeds, groups):
@@ -156,7 +145,7 @@ def _first_two_groups(feeds, groups):
     """The part of a large ``feeds`` that has room for numbers; ``feeds`` where it can't be cut."""
     i, o = (2 * size // groups for size in feeds.shape)
     is_apart = not feeds[:i, o:].any() and not feeds[i:, :o].any()
-    is_cut = max(i, o) <= READABLE < max(feeds.shape) and groups > 2 and is_apart
+    is_cut = max(i, o) <= READABLE < max(feeds.shape) and is_apart
     return feeds[:i, :o] if is_cut else feeds
 
 

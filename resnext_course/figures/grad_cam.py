@@ -14,27 +14,11 @@ from resnext_helpers import data, plots
 MOST_LIKELY = "the most likely"  # instead of a class: whichever the network names
 
 
-def readable_layer(model):
-    """Name of the deepest stage's last layer whose feature map has 4 rows and columns or more.
-
-    The deepest layers know most, but of small pictures they keep only 2×2 cells.
-    """
-    ends = stages(model).values()
-    return [name for name in ends if model.get_layer(name).output.shape[1] >= 4][-1]
-
-
 def picture(model, class_names, pixels, *, explained, layer, strength):
-    """Draw the photograph, the heat map over it, and the probabilities.
+    """The photograph, the heat map over it, and the probabilities.
 
-    Args:
-        model, layer: as in ``heat_map``.
-        class_names: one name a logit.
-        pixels: ``uint8 (height, width, 3)`` of the size that the network takes.
-        explained: the class whose heat map is drawn, or ``MOST_LIKELY``.
-        strength: how much the heat map covers the photograph, 0 to 1.
-
-    Returns:
-        A ``Picture``; its data are the rows of the explorers' table.
+    ``explained`` is the class whose heat map is drawn, or ``MOST_LIKELY``; ``pixels`` are ``uint8``
+    and of the network's size. For the others see ``heat_map`` and ``draw_over``.
     """
     image = data.scale(pixels)
     probabilities = own_photo.predict_image(model, image)
@@ -63,28 +47,13 @@ def picture(model, class_names, pixels, *, explained, layer, strength):
     )
 
 
-def heat_map(model, image, class_index, layer=None):
+def heat_map(model, image, class_index, layer):
     """How much each cell of a map raises a class's logit: Grad-CAM (Selvaraju et al., 2017).
 
-    Args:
-        model: functional network from ``(batch, height, width, 3)`` to logits.
-        image: one scaled picture, ``(height, width, 3)``.
-        class_index: number of the class whose logit is explained.
-        layer: name of the layer whose output is the feature map; ``last_feature_map`` if None.
-
-    Returns:
-        ``float32 (rows, columns)``, one number a cell of the feature map, none below 0. All are 0
-        where nothing raises the logit.
-
-    Raises:
-        ValueError: there is no such layer, or its output is no feature map.
+    The map is what the layer of this name makes of one scaled picture, ``(height, width, 3)``.
+    Returns ``float32 (rows, columns)``, none below 0; all are 0 where nothing raises the logit.
     """
-    features = model.get_layer(layer or last_feature_map(model)).output
-    if len(features.shape) != 4:
-        raise ValueError(
-            f"The output of {layer!r} has no rows and columns: choose a layer before the pooling, "
-            f"such as {last_feature_map(model)!r}."
-        )
+    features = model.get_layer(layer).output
     # From one input, not from a list of one: Keras would warn of the difference at each call.
     to_both = keras.Model(model.inputs[0], [features, model.outputs[0]])
     pictures = tf.convert_to_tensor(image)[None]
@@ -98,18 +67,8 @@ def heat_map(model, image, class_index, layer=None):
 
 
 def last_feature_map(model):
-    """Name of the last layer whose output has rows, columns and channels.
-
-    Raises:
-        ValueError: no layer's has. The picture itself is no feature map.
-    """
-    for layer in reversed(model.layers):
-        if len(layer.output.shape) == 4 and not isinstance(layer, keras.layers.InputLayer):
-            return layer.name
-    raise ValueError(
-        f"{model.name} has no feature map: none of its layers keeps rows and columns. If a whole "
-        f"network is one of its layers, ask that network."
-    )
+    """Name of the last layer whose output has rows, columns and channels."""
+    return [layer.name for layer in model.layers if len(layer.output.shape) == 4][-1]
 
 
 def stages(model):
@@ -119,16 +78,10 @@ def stages(model):
 
 
 def draw_over(axis, pixels, heat, strength=0.6):
-    """Draw a picture and a heat map over it.
+    """Draw a picture, and over it what ``heat_map`` gave; ``strength``, 0 to 1, is how opaque.
 
     Bright is hot, dark is cold; a line parts what is at least half as hot as the hottest cell from
     the rest.
-
-    Args:
-        axis: Matplotlib axes.
-        pixels: ``uint8 (height, width, 3)``.
-        heat: ``(rows, columns)``, none below 0.
-        strength: how much the heat map covers the picture, 0 to 1.
     """
     axis.imshow(pixels)
     if heat.max() == 0:
@@ -141,10 +94,7 @@ def draw_over(axis, pixels, heat, strength=0.6):
 
 
 def color_scale(figure, axes):
-    """Say beside heat maps which colours are hot, and where the white line lies.
-
-    ``axes`` is the one or the ones over which ``draw_over`` drew.
-    """
+    """Say beside heat maps, drawn on ``axes``, which colours are hot and where the line lies."""
     scale = ScalarMappable(Normalize(0, 100), "inferno")
     label = "% of the hottest cell"
     bar = figure.colorbar(scale, ax=axes, label=label, ticks=[0, 50, 100], shrink=0.8)

@@ -14,11 +14,8 @@ _DIVERGING = LinearSegmentedColormap.from_list(
 def picture(response, similarity, groups, photographs):
     """How alike the groups respond, and the five photographs that excite some of them most.
 
-    Args:
-        response: ``(photographs, groups)``, the mean activation of each group.
-        similarity: ``(groups, groups)``, correlations between -1 and 1.
-        groups: which groups to show, ``{text: number}``.
-        photographs: ``uint8 (count, height, width, 3)``.
+    ``response`` holds for each photograph the mean activation of each group, ``similarity`` the
+    correlations between groups; ``groups`` says which of them to show, ``{text: number}``.
     """
     figure = plt.figure(figsize=(11, 4.8))
     left, right = figure.subfigures(1, 2, width_ratios=[1, 1.35])

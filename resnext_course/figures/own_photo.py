@@ -19,12 +19,9 @@ def predict_image(model, image):
 
 
 def picture(pixels, class_names, probabilities):
-    """Draw a photograph, and how probable the likeliest classes are, as a ``Picture``.
+    """A photograph, as the network sees it, and how probable the likeliest classes are.
 
-    Args:
-        pixels: ``uint8 (height, width, 3)``, the photograph as the network sees it.
-        class_names: one name a class.
-        probabilities: ``(classes,)``, which sum to 1.
+    ``pixels`` are ``uint8 (height, width, 3)``, ``probabilities`` sum to 1, one for each class.
     """
     figure, (photo, bars) = plt.subplots(1, 2, figsize=(10, 3.6), width_ratios=[1, 1.6])
     photo.imshow(pixels)
@@ -41,21 +38,16 @@ def picture(pixels, class_names, probabilities):
 def draw_probabilities(axis, class_names, probabilities, marked=None):
     """Draw bars of the likeliest classes, with another colour and hatch for the ``marked`` one.
 
-    Returns:
-        The drawn probabilities as texts, by class.
+    Returns the drawn probabilities as texts, by class.
     """
     likeliest = np.argsort(-probabilities, kind="stable")[:MOST].tolist()
     if marked is not None and (number := class_names.index(marked)) not in likeliest:
         likeliest[-1] = number
     shares = {class_names[i]: f"{probabilities[i]:.1%}" for i in likeliest}
     for row, (name, share) in enumerate(shares.items()):
-        style = {"color": plots.COLORS["orange"], "hatch": "//"} if name == marked else {}
-        bar = axis.barh(
-            row,
-            probabilities[likeliest[row]],
-            edgecolor="black",
-            **{"color": plots.COLORS["sky"], **style},
-        )
+        color, hatch = ("orange", "//") if name == marked else ("sky", None)
+        style = {"color": plots.COLORS[color], "hatch": hatch, "edgecolor": "black"}
+        bar = axis.barh(row, probabilities[likeliest[row]], **style)
         axis.bar_label(bar, [share], padding=4)
     axis.set_yticks(range(len(shares)), [plots.fit(name, 2.6, 2) for name in shares])
     axis.invert_yaxis()

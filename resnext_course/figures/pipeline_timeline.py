@@ -4,38 +4,26 @@ import matplotlib.pyplot as plt
 
 from resnext_helpers.plots import COLORS, Picture
 
-BATCHES, READING, REST, TRAINING = 4, 2, 1, 2  # made-up times that show what happens at a glance
-WAYS = {  # CPU's time for a batch, and how many batches it may be ahead
-    "with neither": (READING + REST, 0),
-    "with prefetch": (READING + REST, 1),
-    "with prefetch, and a cache that is full": (REST, 1),
+TRAINING = 2  # all times are made up, so that what happens shows at a glance
+WAYS = {  # how long the CPU prepares a batch, when it begins each, and when the GPU does
+    "with neither": (3, [0, 5, 10, 15], [3, 8, 13, 18]),
+    "with prefetch": (3, [0, 3, 6, 9], [3, 6, 9, 12]),
+    "with prefetch, and a cache that is full": (1, [0, 1, 3, 5], [1, 3, 5, 7]),
 }
-
-
-def schedule(preparing, ahead):
-    """When the CPU begins each batch, when the GPU does, and when all is done."""
-    cpu, gpu, done = [], [], 0
-    for number in range(BATCHES):
-        ready = cpu[-1] + preparing if cpu else 0  # with the batch before
-        taken = [0, *gpu][number] if ahead else done  # there is room for this one
-        cpu.append(max(ready, taken))
-        gpu.append(max(cpu[-1] + preparing, done))
-        done = gpu[-1] + TRAINING
-    return cpu, gpu, done
 
 
 def picture():
     """The same four batches in three ways, one below the other."""
     figure, axes = plt.subplots(len(WAYS), 1, figsize=(10, 4.9), sharex=True)
     ends = {}
-    for axis, (way, (preparing, ahead)) in zip(axes, WAYS.items(), strict=True):
-        cpu, gpu, ends[way] = schedule(preparing, ahead)
+    for axis, (way, (preparing, cpu, gpu)) in zip(axes, WAYS.items(), strict=True):
+        ends[way] = gpu[-1] + TRAINING
         for y, starts, length, color, hatch in (
             (1, cpu, preparing, "sky", ""),
             (0, gpu, TRAINING, "orange", "//"),
         ):
             look = {"facecolor": COLORS[color], "edgecolor": "black", "hatch": hatch, "alpha": 0.6}
-            axis.barh([y] * BATCHES, length, 0.8, starts, **look)
+            axis.barh(y, length, 0.8, starts, **look)
             for number, start in enumerate(starts, 1):
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
                 place = {"ha": "center", "va": "center", "bbox": box}
@@ -45,5 +33,5 @@ def picture():
         axis.grid(False)
     axes[-1].set(xlabel="time (made-up units; the numbers are the batches)", xticks=range(0, 21, 2))
     told = "; ".join(f"{way}, all is done after {end}" for way, end in ends.items())
-    alt = f"Bars on a line of time: the CPU prepares {BATCHES} batches, the GPU trains on them. "
+    alt = "Bars on a line of time: the CPU prepares 4 batches, the GPU trains on them. "
     return Picture(figure, f"{alt}{told[0].upper()}{told[1:]}.", ends=ends)

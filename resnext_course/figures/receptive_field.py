@@ -37,8 +37,7 @@ def walk(model):
     by_name = {}
     for layer in model.layers[1:]:
         if len(layer.output.shape) == 4:
-            inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-            paths = [fields[id(tensor)] for tensor in inputs]
+            paths = [fields[id(tensor)] for tensor in keras.tree.flatten(layer.input)]
             # Where two paths meet, a number sees what either path sees.
             start = min(path.start for path in paths)
             end = max(path.start + path.size for path in paths)
@@ -98,9 +97,7 @@ def influence(model, layer_name, index):
 def over_photo(photo, squares):
     """A photograph with the squares that one number of each part sees.
 
-    Args:
-        photo: uint8 ``(side, side, 3)``.
-        squares: by the part's name, from the smallest to the largest, as from ``Field.square``.
+    ``squares`` are by the part's name, from the smallest to the largest, as from ``Field.square``.
     """
     side = len(photo)
     low = min(0, *(first for first, _ in squares.values())) - 8

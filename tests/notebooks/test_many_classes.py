@@ -68,7 +68,6 @@ def run_cells(monkeypatch, tmp_path, style):
             (own_photo, "predict_image", lambda *_: probabilities[0]),
             (grad_cam, "heat_map", lambda *_: rng.random((4, 4))),
             (grad_cam, "stages", lambda _: {f"layer{i}": i for i in (1, 2, 3, 4)}),
-            (grad_cam, "readable_layer", lambda _: 4),
             (plots, "display", lambda _: None),
         ):
             monkeypatch.setattr(module, name, stand_in)
@@ -81,7 +80,10 @@ def run_cells(monkeypatch, tmp_path, style):
                 class_names=report.class_names, validation=report.photos[::2], image_size=64
             ),
             "article_train": SimpleNamespace(take=lambda _: [batch]),
-            "model": SimpleNamespace(predict=lambda *_, **__: probabilities[:1]),
+            "model": SimpleNamespace(
+                predict=lambda *_, **__: probabilities[:1],
+                get_layer=lambda _: SimpleNamespace(output=np.empty((1, 4, 4, 3))),
+            ),
             "softmax": lambda *_, **__: probabilities[:1],
             **{"probabilities": probabilities, "predicted": probabilities.argmax(axis=1)},
             **{"confidences": probabilities.max(axis=1), "my_photo": None, "k": 1},
