@@ -17,6 +17,8 @@ from .wrong_blocks import FAULTS, MYSTERIES
 
 
 def check_resnet(answer):
+    if isinstance(answer, dict):
+        answer = {str(key).lower(): value for key, value in answer.items()}
     are_there = isinstance(answer, dict) and set(answer) == {"groups", "width"}
     example = '{"groups": ..., "width": ...}'
     yield {f"The answer is a dictionary with two numbers: {example}.": not are_there}

@@ -47,13 +47,16 @@ def picture(model, class_names, pixels, *, explained, layer, strength):
     )
 
 
-def heat_map(model, image, class_index, layer):
+def heat_map(model, image, class_index, layer=None):
     """How much each cell of a map raises a class's logit: Grad-CAM (Selvaraju et al., 2017).
 
     The map is what the layer of this name makes of one scaled picture, ``(height, width, 3)``.
+    Without a name it is ``last_feature_map``'s, and a ValueError says that it is no feature map.
     Returns ``float32 (rows, columns)``, none below 0; all are 0 where nothing raises the logit.
     """
-    features = model.get_layer(layer).output
+    features = model.get_layer(layer or last_feature_map(model)).output
+    if len(features.shape) != 4:
+        raise ValueError(f"{layer!r} has no rows and columns: choose a layer before the pooling.")
     # From one input, not from a list of one: Keras would warn of the difference at each call.
     to_both = keras.Model(model.inputs[0], [features, model.outputs[0]])
     pictures = tf.convert_to_tensor(image)[None]
@@ -67,8 +70,15 @@ def heat_map(model, image, class_index, layer):
 
 
 def last_feature_map(model):
-    """Name of the last layer whose output has rows, columns and channels."""
-    return [layer.name for layer in model.layers if len(layer.output.shape) == 4][-1]
+    """Name of the last layer whose output has rows, columns and channels; a ValueError says that
+    there is none. The picture itself is no feature map."""
+    for layer in reversed(model.layers):
+        if len(layer.output.shape) == 4 and not isinstance(layer, keras.layers.InputLayer):
+            return layer.name
+    raise ValueError(
+        f"{model.name} has no feature map: none of its layers keeps rows and columns. If a whole "
+        f"network is one of its layers, ask that network."
+    )
 
 
 def stages(model):

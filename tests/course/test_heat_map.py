@@ -87,3 +87,15 @@ def test_the_last_layer_of_each_stage(resnext):
         "layer3": "layer3_0_out",
         "layer4": "layer4_0_out",
     }
+
+
+def test_a_network_inside_another_one_is_not_explained_by_the_picture_itself(corner_model):
+    """A map of the input layer would look like an explanation."""
+    for wrapped in (
+        keras.Model(inputs := keras.Input((8, 8, 3)), corner_model(inputs), name="wrapped"),
+        keras.Sequential([keras.Input((8, 8, 3)), corner_model], name="wrapped"),
+    ):
+        with pytest.raises(ValueError, match=r"wrapped has no feature map.* ask that network"):
+            grad_cam.heat_map(wrapped, lit(0, 0), 0)
+    with pytest.raises(ValueError, match="'flat' has no rows and columns"):
+        grad_cam.heat_map(corner_model, lit(0, 0), 0, "flat")
