@@ -6,7 +6,6 @@ Such an output differs in each run, so nothing else would notice two arguments t
 import ast
 import contextlib
 import io
-import itertools
 import os
 import statistics
 import subprocess
@@ -203,26 +202,8 @@ def test_the_cells_hold_for_any_number_of_classes_and_of_mistakes(
     assert shown["report"].shape == (classes + 2, 4)
     # The surest mistake is the seventh photograph, with 0.55 + 6 · 0.45 / 47 = 61%.
     assert shown["explore-mistakes"].controls["threshold"].value == (60 if mistakes else 80)
-    assert [problem for figure in figures for problem in figure_guard.problems(figure)] == []
-    assert [texts for figure in figures for texts in overlapping(figure)] == []
-
-
-def overlapping(figure):
-    """The titles, and the names beside an axis, that lie over one another."""
-    figure.canvas.draw()
-    upright = [[axis.title for axis in figure.axes]]
-    for axis in figure.axes:
-        upright += [
-            axis.get_yticklabels(),
-            [x for x in axis.get_xticklabels() if not x.get_rotation()],
-        ]
-    return [
-        (one.get_text(), other.get_text())
-        for texts in upright
-        for one, other in itertools.combinations(texts, 2)
-        if one.get_text() and other.get_text()
-        if one.get_window_extent().overlaps(other.get_window_extent())
-    ]
+    for figure in figures:
+        assert figure_guard.problems(figure) + figure_guard.crowded(figure) == []
 
 
 def test_the_best_epoch(names):
