@@ -183,26 +183,39 @@ def split_by_scikit_learn(labels, fraction, seed):
     return train_test_split(every, test_size=fraction, stratify=labels, random_state=seed)[1]
 
 
+# An exercise, and for each wrong answer a few words of what is said of it.
+TOLD = """
+01-order | DEBCA: before its import | EBDCA: only D imports it | EDCBA: only B makes it
+    | EDBAC: the first computation | EDBC: each of the letters
+01-minutes | 720: seconds | 0.2: hours | 1.2: one epoch | 432: must take less time
+    | 13: Count all photographs
+01-batch | 53: subtract them | 56: less left | 14: not for each photograph | 51: 8050 MB
+    | 32: 32 photographs fit | 7: 7 photographs fit | 100: How much memory is left
+02-scale | 1: still missing | 0.515: mean is taken away | 2.2: Two digits | 7: Three steps
+02-baseline | 143: That many are right | 26.5: per cent | 0.25: 1/4 | 0.26: Three digits
+    | 0.9: Photographs of the most frequent
+02-leak | ABCD: A doesn't leak | CD: B leaks | BD: C leaks | BC: D leaks | BCDE: E doesn't leak
+    | BCDX: letters of the ways
+03-parameters | 589824: standard convolution | 18688: 256 biases | 576: one group alone
+    | 2048: 3 pixels high | 73728: 32 is the number of groups | 17: Think of one filter
+03-who-sees | 8: must be a list of numbers
+04-params | 70144: That is the 32×4d block | 69632: That is the ResNet block
+    | 720896: ordinary 3×3 | 141824: batch norms too | 2192: That is one path
+    | 9216: the 3×3 alone | 132096: 9 numbers for each channel | 1000: Count one path first
+05-blocks | 5: Is there a block before the loop? | 7: One call of block() before the loop
+05-resnet | 50: no Keras model
+05-field | 427: with the stride in the 3×3 | 493: you moved the stem's strides too
+    | 500: makes the longer steps already
+06-overfit | 6: lowest training loss | 3: counted from 0 | 2: smallest validation loss
+""".replace("\n    |", " |")
 ROWS = [
+    *(
+        (name, answer if answer.isalpha() else float(answer), words)
+        for name, *told in (line.split(" | ") for line in TOLD.split("\n") if line)
+        for answer, words in (one.split(": ") for one in told)
+    ),
     ("01-order", "e, d, b, c, a", RIGHT),
-    ("01-order", "DEBCA", "before its import"),
-    ("01-order", "EBDCA", "only D imports it"),
-    ("01-order", "EDCBA", "only B makes it"),
-    ("01-order", "EDBAC", "the first computation"),
-    ("01-order", "EDBC", "each of the letters"),
-    ("01-minutes", 720, "seconds"),
-    ("01-minutes", 0.2, "hours"),
-    ("01-minutes", 1.2, "one epoch"),
-    ("01-minutes", 432, "must take less time"),
-    ("01-minutes", 13, "Count all photographs"),
-    ("01-batch", 53, "subtract them"),
-    ("01-batch", 56, "less left"),
-    ("01-batch", 14, "not for each photograph"),
-    ("01-batch", 51, "8050 MB"),
     ("01-batch", 7600 / 150, "whole photographs"),
-    ("01-batch", 32, "32 photographs fit"),
-    ("01-batch", 7, "7 photographs fit"),
-    ("01-batch", 100, "How much memory is left"),
     ("01-loss-scale", through(np.float16), RIGHT),
     ("01-loss-scale", lambda g, s: g, "never was float16"),
     ("01-loss-scale", lambda g, s: tf.cast(g, tf.float16), "returns float16"),
@@ -214,30 +227,15 @@ ROWS = [
     ("01-loss-scale", through(np.float16, 2), "only multiply, cast"),
     ("01-loss-scale", through(tf.bfloat16.as_numpy_dtype), "It was bfloat16 on the way"),
     ("02-scale", 2.25, RIGHT),
-    ("02-scale", 1, "still missing"),
-    ("02-scale", 0.515, "mean is taken away"),
     ("02-scale", (255 - 0.485) / 0.229, "Divide by 255 first"),
     ("02-scale", 1 - 0.485 / 0.229, "brackets"),
     ("02-scale", (1 - 0.456) / 0.224, "green"),
     ("02-scale", (1 - 0.406) / 0.225, "blue"),
-    ("02-scale", 2.2, "Two digits"),
     ("02-scale", "2,25", "with a point"),
-    ("02-scale", 7, "Three steps"),
     ("02-baseline", 0.265, RIGHT),
-    ("02-baseline", 143, "That many are right"),
-    ("02-baseline", 26.5, "per cent"),
-    ("02-baseline", 0.25, "1/4"),
-    ("02-baseline", 0.26, "Three digits"),
     ("02-baseline", 129 / 540, "rarest"),
     ("02-baseline", 397 / 540, "wrong answers"),
-    ("02-baseline", 0.9, "Photographs of the most frequent"),
     ("02-leak", {"D", "B", "C"}, RIGHT),
-    ("02-leak", "ABCD", "A doesn't leak"),
-    ("02-leak", "CD", "B leaks"),
-    ("02-leak", "BD", "C leaks"),
-    ("02-leak", "BC", "D leaks"),
-    ("02-leak", "BCDE", "E doesn't leak"),
-    ("02-leak", "BCDX", "letters of the ways"),
     ("02-shuffle", lambda d: d.cache().shuffle(1000, seed=1).batch(8).prefetch(2), RIGHT),
     ("02-shuffle", lambda d: d, "single"),
     ("02-shuffle", lambda d: d.batch(8), "Nothing is shuffled"),
@@ -256,12 +254,6 @@ ROWS = [
     ("02-repair", lambda d, vary: d.cache().shuffle(3).map(vary).batch(8), "only move a little"),
     ("02-repair", lambda d, vary: d.cache().shuffle(42).batch(8), "Nothing is varied"),
     ("02-repair", lambda d, vary: d.shuffle(42).map(vary).batch(8), "read again in each epoch"),
-    ("03-parameters", 589_824, "standard convolution"),
-    ("03-parameters", 18_688, "256 biases"),
-    ("03-parameters", 576, "one group alone"),
-    ("03-parameters", 2048, "3 pixels high"),
-    ("03-parameters", 73_728, "32 is the number of groups"),
-    ("03-parameters", 17, "Think of one filter"),
     ("03-who-sees", {8, 9, 10, 11, 12, 13, 14, 15}, RIGHT),
     ("03-who-sees", [15, 14, 13, 12, 11, 10, 9, 8.0], RIGHT),
     ("03-who-sees", [4, 5, 6, 7], "input channels of the right group"),
@@ -271,7 +263,6 @@ ROWS = [
     ("03-who-sees", [8, 9], "All of these are right, but some are missing: you have 2."),
     ("03-who-sees", [], "First find the group"),
     ("03-who-sees", itertools.count(), "First find the group"),
-    ("03-who-sees", 8, "must be a list of numbers"),
     ("03-who-sees", [8.5], "list of whole numbers"),
     ("03-dead-channels", (11, 10), RIGHT),
     ("03-dead-channels", [11, 12], "count the channels from 0"),
@@ -292,14 +283,6 @@ ROWS = [
     ("03-diagnose", SUSPECTS | {"F": OTHERS["F"]}, "which hold twice as many as they should"),
     ("03-diagnose", SUSPECTS | {"G": OTHERS["G"]}, "which outputs do the inputs 0 to 3 feed"),
     ("04-params", 64 * (256 * 4 + 9 * 4**2 + 4 * 256.0), RIGHT),
-    ("04-params", 70_144, "That is the 32×4d block"),
-    ("04-params", 69_632, "That is the ResNet block"),
-    ("04-params", 720_896, "ordinary 3×3"),
-    ("04-params", 141_824, "batch norms too"),
-    ("04-params", 2_192, "That is one path"),
-    ("04-params", 9_216, "the 3×3 alone"),
-    ("04-params", 132_096, "9 numbers for each channel"),
-    ("04-params", 1_000, "Count one path first"),
     ("04-resnet", {"width": np.int64(64), "groups": 1.0}, RIGHT),
     ("04-resnet", (1, 64), "a dictionary"),
     ("04-resnet", {"groups": 1, "width": "64"}, "width must be one number, without quotes"),
@@ -318,8 +301,6 @@ ROWS = [
     ("04-diagnose", {letter.lower(): name.lower() for letter, name in MYSTERIES.items()}, RIGHT),
     ("04-diagnose", {"B": None, "A": "early ReLU"}, "A is not 'early ReLU'. A block with 'early"),
     ("04-diagnose", {"A": "same padding"}, "lets four output pixels see one and the same input"),
-    ("05-blocks", 5, "Is there a block before the loop?"),
-    ("05-blocks", 7, "One call of block() before the loop"),
     ("05-depth", np.array([3, 4, 6, 3]), RIGHT),
     ("05-depth", [2, 3, 5, 2], "These are the loops of the article"),
     ("05-depth", [3, 4, 5, 3], "= 47 layers with weights"),
@@ -328,12 +309,8 @@ ROWS = [
     ("05-resnet", network(), "It has 4,000 parameters"),
     ("05-resnet", network(classes=4), "4 classes"),
     ("05-resnet", network((64, 64, 3)), "(64, 64, 3)"),
-    ("05-resnet", 50, "no Keras model"),
     ("05-resnet", keras.Sequential([layers.Dense(1000)]), "no layers yet, or no input"),
     ("05-resnet", resnext50((224, 224, 3), 1000, groups=1, width_per_group=4), "all in one group"),
-    ("05-field", 427, "with the stride in the 3×3"),
-    ("05-field", 493, "you moved the stem's strides too"),
-    ("05-field", 500, "makes the longer steps already"),
     ("06-recall", [0.75, Fraction(9, 10)], RIGHT),
     ("06-recall", (0.9, 0.75), "wrong order"),
     ("06-recall", (0.5, 0.9), "Precision: of the 24"),
@@ -341,9 +318,6 @@ ROWS = [
     ("06-recall", [0.75], "Give a pair, such as (0.5, 0.6)"),
     ("06-recall", np.float64(0.75), "Give a pair, such as (0.5, 0.6)"),
     ("06-recall", (75, 90), "You gave percent"),
-    ("06-overfit", 6, "lowest training loss"),
-    ("06-overfit", 3, "counted from 0"),
-    ("06-overfit", 2, "smallest validation loss"),
     ("06-f1", lambda p, r: 0.0 if p == 0 or r == 0 else 2 / (1 / p + 1 / r), RIGHT),
     ("06-f1", lambda p, r: (p + r) / 2, "That is the plain mean"),
     ("06-f1", lambda p, r: 2 * p * r / (p + r), "divides by zero"),
