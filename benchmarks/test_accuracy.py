@@ -10,7 +10,7 @@ import accuracy
 import article
 import numpy as np
 import pytest
-from PIL import Image
+from pictures import make_greys
 
 from resnext_helpers import counting, data, models, settings
 from resnext_helpers.layers import BatchNorm
@@ -137,14 +137,7 @@ def test_the_articles_rate_is_the_one_that_its_compile_gives():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two classes of ten pictures, each in a grey of its own."""
-    folder = tmp_path_factory.mktemp("photographs")
-    for label, name in enumerate(("gull", "owl")):
-        (folder / name).mkdir()
-        for number in range(10):
-            grey = 10 * (2 * number + label)
-            Image.new("RGB", (32, 32), (grey, grey, grey)).save(folder / name / f"{number:03}.png")
-    return folder
+    return make_greys(tmp_path_factory.mktemp("photographs"), 10)
 
 
 def test_the_article_is_fed_raw_pixels_in_the_same_batches(folder):
@@ -156,7 +149,7 @@ def test_the_article_is_fed_raw_pixels_in_the_same_batches(folder):
 
     first, second = greys(photos.train), greys(photos.train)
     assert set(first) == set(second)
-    assert frozenset().union(*first, *greys(photos.validation)) == set(range(0, 200, 10))
+    assert frozenset().union(*first, *greys(photos.validation)) == set(range(0, 80, 4))
     orders = {tuple(map(tuple, greys(photos.train))) for _ in range(4)}
     assert len(orders) > 1
 
@@ -205,7 +198,7 @@ def test_a_run_of_the_article_is_of_its_network_and_its_pixels(monkeypatch, fold
     recorded = accuracy.train(accuracy.Case(**TINY, recipe="as written"), 1, folder)
     assert recorded["parameters"] == counting.trainable_parameters(small(32, 2, True))
     assert recorded["macs"] is None and recorded["val_accuracy"] == [0.5]
-    assert fitted[0] > 50  # not scaled
+    assert fitted[0] > 30  # not scaled
 
 
 def test_a_network_starts_the_same_whatever_ran_before():

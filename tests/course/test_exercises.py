@@ -634,22 +634,6 @@ def test_a_notebook_asks_each_of_its_exercises(notebook):
 # What the learners diagnose
 
 
-def test_each_suspect_has_the_fault_of_its_name():
-    suspects, kernel = wrong_convolutions.line_up()
-    probe = defined_by(CELLS["03"]["probe"].partition("\n\n\nfor ")[0], "03-diagnose", "probe")
-    tables = {SUSPECTS[letter]: probe(suspect, 12) for letter, suspect in suspects.items()}
-    good, four = (np.kron(np.eye(g), np.ones((12 // g, 12 // g))).astype(bool) for g in (3, 4))
-    assert (tables["right"] == good).all() and (tables["wrong axis"] == good).all()
-    assert (tables["swapped"] == four).all() and (tables["wrong order"] == good[:, ::-1]).all()
-    assert np.flatnonzero(tables["mixed"][0]).tolist() == [0, 3, 6, 9]
-    assert not tables["last for all"][:8].any() and tables["last for all"][8:].all()
-    assert not tables["one twice"][:4].any() and tables["one twice"].sum() == good.sum()
-    x = keras.random.normal((1, 8, 8, 12), seed=5)
-    wanted = wrong_convolutions.grouped_convolution(x, kernel, 3, wrong_convolutions.convolve)
-    same = [letter for letter, suspect in suspects.items() if np.allclose(suspect(x), wanted)]
-    assert [SUSPECTS[letter] for letter in same] == ["right"]
-
-
 def test_a_mystery_block_has_a_sign_of_its_own_and_its_name_does_not_tell():
     """What the experiments of notebook 04 say of each block, nbval compares."""
     signs = {FAULTS[fault].sign for fault in MYSTERIES.values()}

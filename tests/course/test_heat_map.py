@@ -77,16 +77,6 @@ def test_the_courses_networks_have_a_map_at_every_stage_frozen_or_not(resnext, l
     np.testing.assert_array_equal(frozen, heat)
 
 
-def test_the_last_layer_of_each_stage(resnext):
-    assert grad_cam.last_feature_map(resnext) == "layer4_0_out"
-    assert grad_cam.stages(resnext) == {
-        "layer1": "layer1_0_out",
-        "layer2": "layer2_1_out",
-        "layer3": "layer3_0_out",
-        "layer4": "layer4_0_out",
-    }
-
-
 @pytest.mark.parametrize(
     ("layer", "message"),
     [

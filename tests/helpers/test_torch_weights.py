@@ -112,10 +112,7 @@ def test_another_number_of_classes_leaves_the_last_layer_and_says_so(model, caps
         ({"head": (5,)}, "1 unknown to the model (head)."),
         ({"layer1.0.conv2.weight": (8, 8, 3, 3)}, "(3, 3, 8, 8) instead of (3, 3, 2, 8))."),
         ({"bn1.running_var": (32,), "fc.bias": None}, "1 missing (fc.bias); 1 of another shape (b"),
-        (
-            {"fc.weight": (7, 256), "fc.bias": (7,), "bn1.bias": None},
-            "1 missing (bn1.bias).",
-        ),
+        ({"fc.weight": (7, 256), "fc.bias": (7,), "bn1.bias": None}, "1 missing (bn1.bias)."),
     ],
 )
 def test_what_does_not_fit_is_named_and_changes_nothing(model, changes, message, capsys):

@@ -159,14 +159,6 @@ def test_the_most_confident_mistakes_come_first_then_the_least_sure_right_answer
     assert picture.alt.startswith("owl called gull, 80%; wren called gull, 70%")
 
 
-def test_the_calibration_error(names):
-    names["right"] = LABELS == PREDICTED
-    _, bins = run("06", names, "calibration-by-bin", "calibration-bins")
-    assert bins.iloc[0].tolist() == [2, 0.5, 1.0]
-    # Bins to 0.5, 0.6, 0.7, 0.8, 0.9: (2·0.5 + 1·0.6 + 1·0.7 + 1·0.8 + 5·0.1) / 10
-    assert names["error"] == pytest.approx(0.36)
-
-
 @pytest.mark.parametrize(("said", "word"), [(0.7, "underconfident"), (0.99, "overconfident")])
 def test_the_temperature_says_whether_a_network_is_too_sure(names, said, word):
     confidences = np.full(10, said)
