@@ -7,13 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import accuracy
-import accuracy_report
 import article
 import numpy as np
 import pytest
-from PIL import Image
+from pictures import make_greys
 
-from resnext_course import comparison
 from resnext_helpers import counting, data, models, settings
 from resnext_helpers.layers import BatchNorm
 
@@ -139,14 +137,7 @@ def test_the_articles_rate_is_the_one_that_its_compile_gives():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two classes of ten pictures, each in a grey of its own."""
-    folder = tmp_path_factory.mktemp("photographs")
-    for label, name in enumerate(("gull", "owl")):
-        (folder / name).mkdir()
-        for number in range(10):
-            grey = 10 * (2 * number + label)
-            Image.new("RGB", (32, 32), (grey, grey, grey)).save(folder / name / f"{number:03}.png")
-    return folder
+    return make_greys(tmp_path_factory.mktemp("photographs"), 10)
 
 
 def test_the_article_is_fed_raw_pixels_in_the_same_batches(folder):
@@ -158,7 +149,7 @@ def test_the_article_is_fed_raw_pixels_in_the_same_batches(folder):
 
     first, second = greys(photos.train), greys(photos.train)
     assert set(first) == set(second)
-    assert frozenset().union(*first, *greys(photos.validation)) == set(range(0, 200, 10))
+    assert frozenset().union(*first, *greys(photos.validation)) == set(range(0, 80, 4))
     orders = {tuple(map(tuple, greys(photos.train))) for _ in range(4)}
     assert len(orders) > 1
 
@@ -207,7 +198,7 @@ def test_a_run_of_the_article_is_of_its_network_and_its_pixels(monkeypatch, fold
     recorded = accuracy.train(accuracy.Case(**TINY, recipe="as written"), 1, folder)
     assert recorded["parameters"] == counting.trainable_parameters(small(32, 2, True))
     assert recorded["macs"] is None and recorded["val_accuracy"] == [0.5]
-    assert fitted[0] > 50  # not scaled
+    assert fitted[0] > 30  # not scaled
 
 
 def test_a_network_starts_the_same_whatever_ran_before():
@@ -267,14 +258,6 @@ def test_another_photograph_has_another_fingerprint(tmp_path):
     assert accuracy.fingerprint(tmp_path)["sha256"] != first["sha256"]
 
 
-def test_the_cases_are_those_that_are_compared():
-    small = [name for name in accuracy.CASES if re.fullmatch(r"small, \d+×\d+", name)]
-    assert small == list(accuracy_report.NETWORKS)
-    assert accuracy_report.RECIPES.keys() < accuracy.CASES.keys()
-    runs = [{"name": "small, 2×40", "seed": 1, "val_accuracy": [1.0]}]
-    assert comparison.by_network(runs)["2×40d"] == {1: 1.0}
-
-
 PARAMETERS = dict(  # torchvision's, for 1000 classes
     zip(
         models.TABLE_2.items(),
@@ -294,46 +277,6 @@ def test_the_recorded_runs_are_of_these_cases_and_of_the_same_photographs():
         bias = 0 if case.recipe == "course" else 64  # of the stem's channels
         known = PARAMETERS[case.groups, case.width_per_group] - (1000 - 4) * 2049  # of four classes
         assert one["parameters"] == known + bias
-
-
-def a_run(name, seed, *val_accuracy):
-    """What is recorded of a run, as far as the report reads it."""
-    machine = dict.fromkeys(("cpu", "cores", "system", "python", "tensorflow", "keras"), "x")
-    return {
-        "name": name,
-        "seed": seed,
-        "machine": {"date": "2026-01-02", **machine},
-        "data": {"photographs": {"GULL": 6, "OWL": 4}, "sha256": "0123abcd"},
-        "parameters": 23_456_000,
-        "macs": 345_600_000,
-        "train": 8,
-        "validation": 2,
-        "accuracy": [0.5, 0.875],
-        "val_accuracy": list(val_accuracy),
-        "val_accuracy_anew": 0.95,
-        "ends": [60.0, 100.0],
-    }
-
-
-def test_the_report_takes_the_last_epoch_and_pairs_by_seed():
-    runs = [a_run(name, 1, 0.9, 0.4) for name in accuracy.CASES if "small" not in name]
-    for case in (*accuracy_report.NETWORKS, accuracy_report.SMOOTHED):
-        more = 0.1 if case == accuracy_report.RESNEXT else 0
-        runs += [a_run(case, seed, 1.0, 0.5 + seed / 10 + more) for seed in (3, 2)]
-    runs.append(a_run(accuracy_report.RESNET, 1, 0.1))  # makes no pair
-    speeds = {"course": 10.0, "article's Lambda loop": 5.0}
-    text, pictures = accuracy_report.sections(runs, speeds)
-    rows = [line for line in text.splitlines() if line.startswith("|")]
-    # 10 epochs of 8 pictures, 40 seconds each.
-    as_written = "| as written | 1 | 40.0% (one seed) | – | 40% to 90% | 95.0% (one seed) | 87.5% |"
-    assert f"{as_written} 7 | 0.2 |" in rows
-    (row,) = [row for row in rows if "32×4d" in row]
-    assert row.endswith("| +10.0 (+10.0 to +10.0) | 77.8% |")
-    assert "| 23.5 M | 346 M | 2 | 85.0% (" in row
-    assert "5.0 pictures a second" in text
-    assert "ResNeXt-50 did better" in text and "1 of 4 paired differences" in text
-    assert pictures.keys() == {"recipes.png", "networks.png"}
-    assert all(f"![{picture.alt}]({name})" in text for name, picture in pictures.items())
 
 
 def test_what_the_readme_says_of_the_accuracy_is_in_the_results():

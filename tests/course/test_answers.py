@@ -12,11 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
 
 from resnext_course import exercises, predictions
-from resnext_course.exercises.checking import AnswerError, number
+from resnext_course.exercises.checking import number
 
 
 class Odd:
@@ -140,19 +138,6 @@ def test_an_answer_of_any_kind_is_told_in_one_line_what_is_wrong(name):
             assert "can't be judged" not in said, (kind, said)
 
 
-NUMBERS = [int, float, str, Fraction, Decimal, np.int16, np.float64, np.array, tf.constant]
-
-
-@given(st.integers(-30_000, 30_000), st.sampled_from([*NUMBERS, tf.Variable, np.float32]))
-def test_a_number_is_the_same_in_any_type(value, kind):
-    if kind is str:
-        with pytest.raises(AnswerError, match=r"one number, without quotes"):
-            number(kind(value))
-    else:
-        found = number(kind(value))
-        assert found == value and type(found) is int
-
-
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -176,6 +161,7 @@ def test_a_number_is_the_same_in_any_type(value, kind):
 def test_what_counts_as_a_number(answer, words):
     said = exercises.what_is_wrong("05-blocks", answer)
     assert said is None if words is None else words in said
+    assert words or type(number(answer)) is int  # as a message shows it, without .0
 
 
 def test_capitals_and_hyphens_do_not_matter_in_names(capsys, monkeypatch):

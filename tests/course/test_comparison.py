@@ -175,13 +175,6 @@ def test_pairs_needed_by_hand():
     assert [accuracy_report.pairs_needed(*pair) for pair in pairs] == [8, 32, 2]
 
 
-def test_shares_in_words():
-    assert accuracy_report.points(gap(-0.0126, 0.0)) == "−1.3 (−1.3 to −1.3)"
-    assert accuracy_report.percent(interval([0.9, 1.0])) == "95.0% (31.5 to 100.0)"
-    assert interval([0.9])[1:3] == (-math.inf, math.inf)
-    assert accuracy_report.percent(interval([0.9])) == "90.0% (one seed)"
-
-
 @pytest.mark.parametrize(
     ("found", "words", "unsaid"),
     [

@@ -9,7 +9,6 @@ import pytest
 
 from resnext_course.publishing import copies
 from resnext_course.publishing.notebook_runner import find
-from resnext_helpers import settings
 from resnext_helpers.settings import PROJECT
 
 
@@ -49,15 +48,6 @@ def test_links_lead_where_they_led(path):
     for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
         assert (path.parent / link).exists(), link
         assert link.startswith("../") or link in {other.name for other in find()}, link
-
-
-def test_a_copy_finds_the_same_photographs_and_runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("RESNEXT_RUNS", "")
-    before = settings.load()
-    monkeypatch.chdir(tmp_path)
-    assert settings.load() == before and before.runs_dir == PROJECT / "runs"
-    monkeypatch.setenv("RESNEXT_RUNS", "elsewhere")
-    assert settings.load().runs_dir == PROJECT / "elsewhere"
 
 
 def test_git_ignores_the_copies():

@@ -13,42 +13,42 @@ def nothing_predicted_yet():
     importlib.reload(predictions)
 
 
-@pytest.mark.parametrize(
-    "predicted, actual, words",
-    [
-        (None, 5, "no prediction"),
-        (True, 1, "A prediction must be one number, and it is True"),
-        (5, 5, "right"),
-        (np.float32(1.1), 1.1, "right"),
-        (0.992 * 4608, 4608, "right"),
-        (0.988 * 4608, 4608, "close, a little too low"),
-        (1.24 * 4608, 4608, "close, a little too high"),
-        (1.26 * 4608, 4608, "too high"),
-        (3, 5, "too low"),
-        (32, 4, "8 times too high"),
-        (4, 32, "8 times too low"),
-        (69.632, 70_144, "about 1,000 times too low"),
-        (9_876_543, 2, "about 4,900,000 times too high"),
-        (-4, 4, "too low"),
-        (4, 0, "too high"),
-        (0, 4, "too low"),
-    ],
-)
-def test_the_verdict_says_how_near_a_prediction_came(predicted, actual, words):
-    assert predictions.verdict(predicted, actual) == words
+PERCENT, MEASURED = {"unit": "%"}, {"within": 0.5}
 
 
 @pytest.mark.parametrize(
-    "predicted, actual, unit, words",
+    ("predicted", "actual", "how", "words"),
     [
-        (0.33, 33, "%", "did you mean 33%? Write per cent, not a fraction"),
-        (0.5, 33, "%", "did you mean 50%? Write per cent, not a fraction"),
-        (0.5, 0.7, "%", "too low"),
-        (0.33, 33, "", "100 times too low"),
+        (None, 5, {}, "no prediction"),
+        (True, 1, {}, "A prediction must be one number, and it is True"),
+        (5, 5, {}, "right"),
+        (np.float32(1.1), 1.1, {}, "right"),
+        (0.992 * 4608, 4608, {}, "right"),
+        (0.988 * 4608, 4608, {}, "close, a little too low"),
+        (1.24 * 4608, 4608, {}, "close, a little too high"),
+        (1.26 * 4608, 4608, {}, "too high"),
+        (3, 5, {}, "too low"),
+        (32, 4, {}, "8 times too high"),
+        (4, 32, {}, "8 times too low"),
+        (69.632, 70_144, {}, "about 1,000 times too low"),
+        (9_876_543, 2, {}, "about 4,900,000 times too high"),
+        (-4, 4, {}, "too low"),
+        (4, 0, {}, "too high"),
+        (0, 4, {}, "too low"),
+        (0.33, 33, PERCENT, "did you mean 33%? Write per cent, not a fraction"),
+        (0.5, 33, PERCENT, "did you mean 50%? Write per cent, not a fraction"),
+        (0.5, 0.7, PERCENT, "too low"),
+        (0.33, 33, {}, "100 times too low"),
+        (3.465, 3.465, MEASURED, "right"),
+        (5, 3.465, MEASURED, "right, as near as this can be measured"),
+        (2, 3.465, MEASURED, "right, as near as this can be measured"),
+        (6, 3.465, MEASURED, "too high"),
+        (32, 3.465, MEASURED, "about 9.2 times too high"),
+        (None, 3.465, MEASURED, "no prediction"),
     ],
 )
-def test_a_fraction_in_place_of_per_cent_is_noticed(predicted, actual, unit, words):
-    assert predictions.verdict(predicted, actual, unit=unit) == words
+def test_the_verdict_says_how_near_a_prediction_came(predicted, actual, how, words):
+    assert predictions.verdict(predicted, actual, **how) == words
 
 
 def test_a_result_is_shown_beside_its_prediction_and_without_one(capsys):
@@ -61,33 +61,10 @@ def test_a_result_is_shown_beside_its_prediction_and_without_one(capsys):
     ]
 
 
-@pytest.mark.parametrize(
-    "predicted, words",
-    [
-        (3.465, "right"),
-        (5, "right, as near as this can be measured"),
-        (2, "right, as near as this can be measured"),
-        (6, "too high"),
-        (32, "about 9.2 times too high"),
-        (None, "no prediction"),
-    ],
-)
-def test_a_measured_result_has_a_margin(predicted, words):
-    assert predictions.verdict(predicted, 3.465, within=0.5) == words
-
-
-@pytest.mark.parametrize(
-    "actual, shown",
-    [
-        (3.465, "about 3.5 s"),
-        (1234.5, "about 1,200 s"),
-        (0, "about 0 s"),
-        (1 / 3e3, "about 0.00033 s"),
-    ],
-)
-def test_a_measured_result_is_rounded(actual, shown, capsys):
-    predictions.compare("a step", 1, actual, "s", within=0.5)
-    assert capsys.readouterr().out.splitlines()[0] == f"a step: {shown}"
+def test_a_measured_result_is_rounded(capsys):
+    for actual, shown in ((3.465, "3.5"), (1234.5, "1,200"), (0, "0"), (1 / 3e3, "0.00033")):
+        predictions.compare("a step", 1, actual, "s", within=0.5)
+        assert capsys.readouterr().out.splitlines()[0] == f"a step: about {shown} s"
 
 
 def test_the_recap_has_all_questions_in_order_and_the_last_prediction(capsys):

@@ -121,15 +121,3 @@ def test_a_large_mean_does_not_spoil_the_variance():
     layer, x = batch_norm(), pictures() + 1000
     layer(x, training=True)
     np.testing.assert_allclose(running(layer), running_after(x), rtol=1e-3)
-
-
-def test_a_saved_model_comes_back(tmp_path):
-    inputs = keras.Input((None, None, SHAPE[-1]))
-    layer = BatchNorm(momentum=0.8, epsilon=0.1, gamma_initializer="zeros", name="norm")
-    model = keras.Model(inputs, layer(inputs))
-    layer.set_weights(list(FIRST))
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras").get_layer("norm")
-    assert type(again) is BatchNorm
-    assert again.get_config() == layer.get_config()
-    np.testing.assert_array_equal(again.get_weights(), FIRST)

@@ -43,15 +43,10 @@ def machine(monkeypatch):
     return pretend
 
 
-def with_capability(*numbers):
-    return {"compute_capability": numbers}
-
-
 def test_without_a_gpu_nothing_is_changed(machine):
     asked = machine()
     assert devices.use_gpu() == "No GPU was found: TensorFlow computes on the CPU."
-    assert not asked.growth
-    assert not asked.visible
+    assert not asked.growth and not asked.visible
 
 
 @pytest.mark.parametrize(("every", "chosen"), [(False, [0]), (True, [0, 1, 2])])
@@ -69,31 +64,26 @@ def test_too_late_a_choice_says_what_to_do(machine):
         devices.use_gpu()
 
 
-@pytest.mark.parametrize("details", [(), ({},)])
-def test_up_to_one_gpu_needs_no_strategy(machine, details):
-    machine(*details)
-    assert devices.strategy() is tf.distribute.get_strategy()
-
-
-def test_several_gpus_work_in_step(machine, monkeypatch):
-    machine({}, {})
+@pytest.mark.parametrize(("gpus", "strategy"), [(0, None), (1, None), (2, "mirrored")])
+def test_several_gpus_work_in_step(machine, monkeypatch, gpus, strategy):
+    machine(*gpus * [{}])
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: "mirrored")
-    assert devices.strategy() == "mirrored"
+    assert devices.strategy() == (strategy or tf.distribute.get_strategy())
 
 
 @pytest.mark.parametrize(
-    ("details", "helps"),
+    ("capabilities", "helps"),
     [
-        ((), False),
-        (({},), False),  # not an NVIDIA GPU
-        ((with_capability(6, 1),), False),
-        ((with_capability(7, 0),), True),
-        ((with_capability(9, 0),), True),
-        ((with_capability(9, 0), with_capability(6, 1)), False),  # the slowest decides
+        ([], False),
+        ([None], False),  # not an NVIDIA GPU
+        ([(6, 1)], False),
+        ([(7, 0)], True),
+        ([(9, 0)], True),
+        ([(9, 0), (6, 1)], False),  # the slowest decides
     ],
 )
-def test_mixed_precision_is_used_where_it_helps(machine, details, helps):
-    machine(*details)
+def test_mixed_precision_is_used_where_it_helps(machine, capabilities, helps):
+    machine(*({"compute_capability": one} if one else {} for one in capabilities))
     before = keras.mixed_precision.global_policy()
     try:
         policy = devices.use_mixed_precision()

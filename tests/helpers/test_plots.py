@@ -2,8 +2,6 @@
 
 import dataclasses
 import io
-import json
-import re
 import warnings
 
 import figure_guard
@@ -15,9 +13,7 @@ from matplotlib import font_manager
 from PIL import Image
 
 from resnext_helpers import plots
-from resnext_helpers.settings import PROJECT
 
-CHINESE = re.compile(r"[\u2E80-\u9FFF\uF900-\uFAFF]")
 PHOTOS = np.random.default_rng(0).integers(0, 256, (5, 20, 20, 3), dtype=np.uint8)
 NAMES = ["Bananaquit 曲嘴森莺", "Black Skimmer", "Cockatoo", "Owl", "Gull"]
 ROWS = [
@@ -79,14 +75,6 @@ def test_photographs_keep_their_colours_and_drawings_are_light():
     assert lines.mode == "P"  # a palette
 
 
-def test_show_displays_a_figure_that_a_cell_has_drawn(monkeypatch):
-    shown = []
-    monkeypatch.setattr(plots, "display", shown.append)
-    picture = plots.show(plt.figure(), "Nothing", heights=[1, 2, 3])
-    assert shown == [picture]
-    assert (picture.alt, picture.data) == ("Nothing", {"heights": [1, 2, 3]})
-
-
 def test_the_grid_shows_each_photograph_under_its_title(figures):
     picture = FIGURES["photo_grid"]()
     axes = figures[0].axes
@@ -96,14 +84,6 @@ def test_the_grid_shows_each_photograph_under_its_title(figures):
         assert axis.get_title() == name
     assert not any(axis.images or axis.axison for axis in axes[5:])
     assert picture.data["titles"] == NAMES
-
-
-def test_long_titles_stay_in_the_picture(style, figures):
-    name = "Black Throated Bushtiti"
-    plots.photo_grid(PHOTOS[:4], [f"{name}\ncalled {name}, 76%", "Wren", name, "Owl"], "Birds")
-    (figure,) = figures
-    tops = [axis.title.get_window_extent().y1 for axis in figure.axes]
-    assert max(tops) <= figure.bbox.y1
 
 
 def test_many_and_long_names_stay_apart(figures):
@@ -159,14 +139,3 @@ def test_what_the_courses_font_lacks_comes_from_the_computers(monkeypatch, caplo
     others.append(dataclasses.replace(others[0], name="Microsoft YaHei"))
     plots.use_style()
     assert plt.rcParams["font.family"] == ["DejaVu Sans", "Noto Sans CJK SC", "Microsoft YaHei"]
-
-
-def test_the_font_has_every_chinese_character_of_the_notebooks_code():
-    font = font_manager.get_font(plots.CHINESE_FONT).get_charmap()
-    used = set()
-    for path in (PROJECT / "notebooks").glob("*.ipynb"):
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            if cell["cell_type"] == "code":
-                used |= set(CHINESE.findall("".join(cell["source"])))
-    assert {"红", "雀"} <= used
-    assert not {character for character in used if ord(character) not in font}

@@ -32,47 +32,33 @@ def test_the_sample_profile_is_the_default_and_an_empty_variable_counts_as_unset
     assert settings.load() == settings.PROFILES["sample"]
 
 
-def test_an_unknown_profile_is_refused_with_the_ones_that_exist(monkeypatch):
-    monkeypatch.setenv("RESNEXT_PROFILE", "large")
-    with pytest.raises(CourseError, match=r"'large'.*sample or full"):
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("RESNEXT_PROFILE", "large", "'large'.*sample or full"),
+        ("RESNEXT_DATA", "~nobody-of-that-name/birds", "~nobody-of-that-name/birds"),
+        ("RESNEXT_EPOCH", "2", "no setting RESNEXT_EPOCH: use .*RESNEXT_EPOCHS"),
+        *(("RESNEXT_EPOCHS", n, "EPOCHS") for n in ("0", "-1", "two", "1.5", "1e3", "9" * 30)),
+    ],
+)
+def test_what_cannot_be_chosen_is_refused(monkeypatch, name, value, said):
+    monkeypatch.setenv("RESNEXT_EPOCHS", "2")
+    assert settings.load().epochs == 2
+    monkeypatch.setenv(name, value)
+    with pytest.raises(CourseError, match=said):
         settings.load()
 
 
-def test_the_number_of_epochs_can_be_chosen(monkeypatch):
-    monkeypatch.setenv("RESNEXT_EPOCHS", "2")
-    assert settings.load().epochs == 2
-    for wrong in ("0", "-1", "two", "1.5", "1e3", "9" * 30):
-        monkeypatch.setenv("RESNEXT_EPOCHS", wrong)
-        with pytest.raises(CourseError, match="RESNEXT_EPOCHS"):
-            settings.load()
-
-
-def test_a_relative_folder_starts_at_the_project(monkeypatch, tmp_path):
+def test_a_relative_folder_starts_at_the_project_and_others_are_kept(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RESNEXT_DATA", "../birds")
     monkeypatch.setenv("RESNEXT_RUNS", "my runs")
     config = settings.load()
     assert config.data_dir.resolve() == (PROJECT.parent / "birds").resolve()
     assert config.runs_dir == PROJECT / "my runs"
-
-
-def test_an_absolute_folder_and_a_home_folder_are_kept(monkeypatch, tmp_path):
-    monkeypatch.setenv("RESNEXT_DATA", str(tmp_path))
-    assert settings.load().data_dir == tmp_path
-    monkeypatch.setenv("RESNEXT_DATA", "~/birds")
-    assert settings.load().data_dir == Path.home() / "birds"
-
-
-def test_a_user_who_is_not_there_gets_one_sentence(monkeypatch):
-    monkeypatch.setenv("RESNEXT_DATA", "~nobody-of-that-name/birds")
-    with pytest.raises(CourseError, match="~nobody-of-that-name/birds"):
-        settings.load()
-
-
-def test_a_misspelt_setting_is_refused(monkeypatch):
-    monkeypatch.setenv("RESNEXT_EPOCH", "2")
-    with pytest.raises(CourseError, match=r"no setting RESNEXT_EPOCH: use .*RESNEXT_EPOCHS"):
-        settings.load()
+    for given, folder in ((tmp_path, tmp_path), ("~/birds", Path.home() / "birds")):
+        monkeypatch.setenv("RESNEXT_DATA", str(given))
+        assert settings.load().data_dir == folder
 
 
 def test_one_folder_has_one_run_however_it_is_written(monkeypatch, tmp_path):

@@ -40,32 +40,26 @@ def stand_in(tmp_path):
     return make
 
 
-def test_the_log_is_quiet_and_onednn_is_on():
-    done = run("import resnext_helpers\n" + SHOW_VALUES)
-    assert (done.stdout.split(), done.stderr) == (["3", "1"], "")
-
-
-def test_a_users_own_values_are_kept():
-    own = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_ENABLE_ONEDNN_OPTS": "0"}
-    done = run("import resnext_helpers\n" + SHOW_VALUES, **own)
-    assert (done.stdout.split(), done.stderr) == (["0", "0"], "")
+@pytest.mark.parametrize(
+    ("before", "own", "values", "said"),
+    [
+        ("", [], "3 1", ""),
+        ("", ["0", "0"], "0 0", ""),
+        (TENSORFLOW_FIRST, [], "None None", "Restart the kernel"),
+        (TENSORFLOW_FIRST, ["2", "0"], "2 0", ""),
+    ],
+    ids=["quiet, with oneDNN", "the user's own", "too late", "too late, the user's own"],
+)
+def test_it_chooses_what_the_user_did_not_and_warns_if_it_is_too_late(before, own, values, said):
+    environment = dict(zip(NAMES, own, strict=False))
+    done = run(f"{before}import resnext_helpers\n{SHOW_VALUES}", **environment)
+    assert done.stdout.split() == values.split()
+    assert said in done.stderr and ("UserWarning" in done.stderr) == bool(said)
 
 
 def test_outside_a_notebook_tensorflow_is_not_imported():
     done = run("import resnext_helpers, sys; print('tensorflow' in sys.modules)")
-    assert done.stdout.split() == ["False"]
-
-
-def test_it_warns_when_tensorflow_came_first():
-    done = run(TENSORFLOW_FIRST + "import resnext_helpers\n" + SHOW_VALUES)
-    assert "UserWarning" in done.stderr
-    assert "Restart the kernel" in done.stderr
-    assert done.stdout.split() == ["None", "None"]
-
-
-def test_it_does_not_warn_when_the_user_chose_the_values():
-    own = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"}
-    assert run(TENSORFLOW_FIRST + "import resnext_helpers", **own).stderr == ""
+    assert (done.stdout.split(), done.stderr) == (["False"], "")
 
 
 def test_in_a_notebook_only_harmless_log_lines_are_dropped(stand_in):

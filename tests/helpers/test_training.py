@@ -170,16 +170,6 @@ def test_tensorflow_builds_the_training_graph_once(folder, tmp_path):
     assert len(built) == 1
 
 
-def test_warm_up_and_cosine():
-    schedule = warm_up_and_cosine(1e-3, steps=100)
-    rates = [float(schedule(step)) for step in range(101)]
-    assert rates[0] == pytest.approx(1e-4)
-    assert rates.index(max(rates)) == 10
-    assert max(rates) == pytest.approx(1e-3)
-    assert rates[55] == pytest.approx(0.5e-3, rel=0.01)
-    assert rates[100] == pytest.approx(0, abs=1e-9)
-
-
 def test_the_run_folder_holds_what_the_run_was(folder, alone):
     run_dir, rows, _ = alone
     described = {"classes.json", "settings.json", "split.json"}
@@ -349,21 +339,28 @@ def test_another_training_is_not_taken_up(folder, tmp_path, capsys):
     assert "differs in optimizer or loss; a new one replaces it" in capsys.readouterr().out
 
 
-def test_a_trained_network_is_not_trained_on_by_accident(folder, alone, tmp_path):
+def test_two_trainings_do_not_share_a_folder_and_each_lets_go_of_it_at_its_end(
+    folder, alone, tmp_path, monkeypatch
+):
+    run_dir, lock = tmp_path / "run", filelock.FileLock(tmp_path / ".run.lock", timeout=0)
+    with lock, pytest.raises(CourseError, match="Another training"):
+        train(folder, run_dir)
+    train(folder, run_dir, Stop(0))
+    with lock:
+        pass
     with pytest.raises(CourseError, match=r"trained for \d+ steps") as refused:
-        train(folder, tmp_path / "run", model=alone[2])
-    filelock.FileLock(tmp_path / ".run.lock", timeout=0).acquire()  # others may train there
-    assert refused.value
+        train(folder, run_dir, model=alone[2])
+    with lock:
+        pass
 
+    def stop(*arguments):
+        raise KeyboardInterrupt
 
-def test_two_trainings_do_not_share_a_folder(folder, tmp_path):
-    with (
-        filelock.FileLock(tmp_path / ".run.lock"),
-        pytest.raises(CourseError, match="Another training"),
-    ):
-        train(folder, tmp_path / "run")
-    train(folder, tmp_path / "run", Stop(0))
-    filelock.FileLock(tmp_path / ".run.lock", timeout=0).acquire()  # it has been let go
+    monkeypatch.setattr(training, "is_finished", stop)  # which it asks before it trains
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        train(folder, run_dir)
+    with lock:  # though the errors keep the run folder, as a notebook's last error does
+        assert refused.value and stopped.value
 
 
 def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(folder, tmp_path):
@@ -556,14 +553,3 @@ def test_files_of_others_are_not_replaced(folder, tmp_path, content):
     (run_dir / "notes.txt").write_text("mine")
     train(folder, run_dir)
     assert (run_dir / "notes.txt").read_text() == "mine"
-
-
-def test_a_stop_before_it_trains_lets_others_train_there(folder, tmp_path, monkeypatch):
-    def stop(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(training.RunFolder, "_resume", stop)
-    with pytest.raises(KeyboardInterrupt) as stopped:
-        train(folder, tmp_path / "run")
-    filelock.FileLock(tmp_path / ".run.lock", timeout=0).acquire()
-    assert stopped.value  # which keeps the run folder, as a notebook's last error does

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from keras import layers
+from pictures import make_greys
 from PIL import Image
 
 from resnext_course import clean_copy
@@ -32,27 +33,7 @@ def run_cells(*names, **known):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two classes of 30 pictures, each in a grey of its own, by which it can be told apart."""
-    folder = tmp_path_factory.mktemp("photographs")
-    for label, name in enumerate(("gull", "owl")):
-        (folder / name).mkdir()
-        for number in range(30):
-            grey = 4 * (2 * number + label)
-            Image.new("RGB", (8, 8), (grey, grey, grey)).save(folder / name / f"{number:03}.png")
-    return folder
-
-
-def load(folder, subset, seed=123):
-    """The article's 3.2.3."""
-    return keras.utils.image_dataset_from_directory(
-        folder,
-        validation_split=0.2,
-        subset=subset,
-        seed=seed,
-        image_size=(8, 8),
-        batch_size=8,
-        verbose=False,
-    )
+    return make_greys(tmp_path_factory.mktemp("photographs"), 30)
 
 
 def epoch(batches):
@@ -60,27 +41,6 @@ def epoch(batches):
     return [
         frozenset(np.asarray(images)[:, 0, 0, 0].round(3).tolist()) for images, _labels in batches
     ]
-
-
-def test_the_courses_batches_do_not(folder):
-    photos = photo_folder.check(folder, progress=False).photos
-    batches = data.pipeline(photos, image_size=8, batch_size=8, training=True, seed=123)
-    first, second = epoch(batches), epoch(batches)
-    assert frozenset().union(*first) == frozenset().union(*second)
-    assert len(frozenset().union(*first)) == 60
-    assert not set(first) & set(second)
-
-
-def test_the_articles_split_ignores_the_classes(folder):
-    """The course's split gives each class 6 of 12 for any seed; the article's doesn't."""
-    report = photo_folder.check(folder, progress=False)
-    article, ours = set(), set()
-    for seed in range(5):
-        files = load(folder, "validation", seed).file_paths
-        article.add(sum(Path(file).parent.name == "gull" for file in files))
-        ours.add(sum(p.label == 0 for p in data.split(report, 0.2, seed).validation))
-    assert len(article) > 1
-    assert ours == {6}
 
 
 def test_keras_own_arguments_repair_it(folder):
@@ -113,15 +73,6 @@ def test_the_notebooks_scaling_is_the_helpers():
     made = run_cells("scale", article_train=SimpleNamespace(take=lambda _: [(pixels, 0)]))
     # float32 numbers up to 2.6, from a few roundings of 1e-7 each
     np.testing.assert_allclose(made["scaled"], data.scale(pixels), atol=1e-5)
-
-
-def test_nearly_all_old_photographs_keep_their_part(folder):
-    """Where new ones come, only those near the cut change sides."""
-    report = photo_folder.check(folder, progress=False)
-    old = [photo for i, photo in enumerate(report.photos) if i % 4]
-    was = data.split(SimpleNamespace(photos=old, class_names=report.class_names), 0.2, 123)
-    now = data.split(report, 0.2, 123)
-    assert len(set(was.validation) ^ (set(now.validation) & set(old))) <= 0.1 * len(old)
 
 
 def as_webp(picture, folder, number):

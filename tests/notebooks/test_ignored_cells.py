@@ -6,7 +6,6 @@ Such an output differs in each run, so nothing else would notice two arguments t
 import ast
 import contextlib
 import io
-import itertools
 import os
 import statistics
 import subprocess
@@ -160,14 +159,6 @@ def test_the_most_confident_mistakes_come_first_then_the_least_sure_right_answer
     assert picture.alt.startswith("owl called gull, 80%; wren called gull, 70%")
 
 
-def test_the_calibration_error(names):
-    names["right"] = LABELS == PREDICTED
-    _, bins = run("06", names, "calibration-by-bin", "calibration-bins")
-    assert bins.iloc[0].tolist() == [2, 0.5, 1.0]
-    # Bins to 0.5, 0.6, 0.7, 0.8, 0.9: (2·0.5 + 1·0.6 + 1·0.7 + 1·0.8 + 5·0.1) / 10
-    assert names["error"] == pytest.approx(0.36)
-
-
 @pytest.mark.parametrize(("said", "word"), [(0.7, "underconfident"), (0.99, "overconfident")])
 def test_the_temperature_says_whether_a_network_is_too_sure(names, said, word):
     confidences = np.full(10, said)
@@ -203,26 +194,8 @@ def test_the_cells_hold_for_any_number_of_classes_and_of_mistakes(
     assert shown["report"].shape == (classes + 2, 4)
     # The surest mistake is the seventh photograph, with 0.55 + 6 · 0.45 / 47 = 61%.
     assert shown["explore-mistakes"].controls["threshold"].value == (60 if mistakes else 80)
-    assert [problem for figure in figures for problem in figure_guard.problems(figure)] == []
-    assert [texts for figure in figures for texts in overlapping(figure)] == []
-
-
-def overlapping(figure):
-    """The titles, and the names beside an axis, that lie over one another."""
-    figure.canvas.draw()
-    upright = [[axis.title for axis in figure.axes]]
-    for axis in figure.axes:
-        upright += [
-            axis.get_yticklabels(),
-            [x for x in axis.get_xticklabels() if not x.get_rotation()],
-        ]
-    return [
-        (one.get_text(), other.get_text())
-        for texts in upright
-        for one, other in itertools.combinations(texts, 2)
-        if one.get_text() and other.get_text()
-        if one.get_window_extent().overlaps(other.get_window_extent())
-    ]
+    for figure in figures:
+        assert figure_guard.problems(figure) + figure_guard.crowded(figure) == []
 
 
 def test_the_best_epoch(names):

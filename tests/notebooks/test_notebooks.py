@@ -28,7 +28,6 @@ MACHINE = re.compile(
     r"(?<![\w./])(/root|/home/|/Users/|/tmp|/var/|/work|/opt/|/usr/)|[A-Z]:\\|site-packages|ipykernel_"
 )
 WARNING = re.compile(r"\w*Warning\b:|^WARNING\b", re.MULTILINE)
-NOT_PLAIN = re.compile(r"\bdearer\b|\bweights has it\b|\bwhat speaks for\b", re.IGNORECASE)
 NBVAL_TAGS = {"nbval-ignore-output", "nbval-check-output", "nbval-skip"}
 
 
@@ -218,12 +217,6 @@ def the_article_introduced(notebook):
     return [] if not first or "](../README.md#the-article)" in first else ["no link to the article"]
 
 
-def plain_english(notebook):
-    said = [(cell.id, cell.source) for cell in notebook.cells if cell.cell_type == "markdown"]
-    said += [(cell.id, cell.metadata.get("course", {}).get("notes", "")) for cell in notebook.cells]
-    return [f"{name}: {match[0]}" for name, text in said if (match := NOT_PLAIN.search(text))]
-
-
 def layers_of_keras(notebook):
     """``layers`` is Keras' module, everywhere."""
     code = "\n".join(cell.source for cell in code_cells(notebook))
@@ -248,7 +241,6 @@ GUARDS = [
     further_stands_alone,
     the_time_that_it_takes,
     the_article_introduced,
-    plain_english,
     layers_of_keras,
 ]
 
@@ -391,7 +383,6 @@ def test_a_good_notebook_passes():
         (the_time_that_it_takes, notebook(time=(41, 12))),
         (the_time_that_it_takes, notebook(time=(40, 11))),
         (the_article_introduced, notebook(text("a", "The article does so."))),
-        (plain_english, notebook(text("a", "It is dearer."))),
         (layers_of_keras, notebook(code("a", source="from resnext_helpers import data, layers"))),
     ],
 )

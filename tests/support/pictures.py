@@ -29,6 +29,16 @@ def make_folder(folder, counts):
     return folder
 
 
+def make_greys(folder, count):
+    """Two classes of small pictures, each in a grey of its own by which it can be told apart."""
+    for label, name in enumerate(("gull", "owl")):
+        (folder / name).mkdir()
+        for number in range(count):
+            grey = 4 * (2 * number + label)
+            Image.new("RGB", (32, 32), (grey, grey, grey)).save(folder / name / f"{number:03}.png")
+    return folder
+
+
 def raw_png(width, height, bits, color_type, rows):
     """A PNG file byte by byte, for the kinds that Pillow can't write."""
 
