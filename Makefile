@@ -23,10 +23,10 @@ lab: setup ## JupyterLab on your own copies of the notebooks, without outputs, i
 notebooks: setup ## execute the committed notebooks in place
 	@$(VENV_PYTHON) -m resnext_course notebooks
 
-book: setup ## the book in build/html from the notebooks as they are, in seconds
+book: setup ## the book in build/html from the notebooks as they are committed, in seconds
 	@$(VENV_PYTHON) -m resnext_course book
 
-slides: setup ## the notebooks as they are, as slide decks in build/slides
+slides: setup ## the notebooks, as they are committed, as slide decks in build/slides
 	@$(VENV_PYTHON) -m resnext_course slides
 
 bench: ## time the network beside its peers, in an environment with PyTorch: an hour, 8 GB of disk
