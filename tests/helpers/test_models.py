@@ -69,20 +69,6 @@ def test_what_a_function_is_given_reaches_the_network(build, name, kernel, monke
     assert not np.any(model.get_layer("layer1_0_bn3").gamma)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"groups": 0}, "filters=0"),
-        ({"num_classes": 0}, "received: units=0|expected a positive integer"),
-        ({"input_shape": (224, 224)}, r"\(None, 224, 224\)"),
-    ],
-)
-def test_what_is_no_network_is_refused(wrong, message):
-    right = dict(input_shape=(32, 32, 3), num_classes=5, groups=2, width_per_group=4, blocks=(1,))
-    with pytest.raises(ValueError, match=message):
-        models.resnext(**right | wrong)
-
-
 # -- first weights and batch norm ----------------------------------------------------------------
 
 # A measured spread or share strays from the true one by chance. Beyond five of its own standard
