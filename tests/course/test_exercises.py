@@ -617,9 +617,6 @@ def test_a_notebook_asks_each_of_its_exercises(notebook):
         assert sorted(asked) == sorted(name for name in exercises.TEXTS if name[:2] == notebook)
 
 
-# What the learners diagnose
-
-
 def test_a_mystery_block_has_a_sign_of_its_own_and_its_name_does_not_tell():
     """What the experiments of notebook 04 say of each block, nbval compares."""
     signs = {FAULTS[fault].sign for fault in MYSTERIES.values()}
@@ -637,9 +634,6 @@ def test_a_notebook_names_each_fault_in_an_order_that_gives_nothing_away(cell, f
     listed = re.findall(r'^\| `"?([\w ]+)"?`', CELLS[number][cell], re.MULTILINE)
     assert sorted(listed) == sorted(faults.values())
     assert listed != list(faults.values())
-
-
-# What the exercises take for true
 
 
 def test_a_built_stack_costs_what_the_formula_says():

@@ -34,9 +34,6 @@ def random_images(shape):
     return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
-# -- the network ---------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("name", "parameters", "with_statistics", "macs"),
     [
@@ -116,9 +113,6 @@ def test_the_papers_batch_norm_and_no_bias_behind_every_convolution(networks):
             np.testing.assert_array_equal(weight, first, err_msg=weight.path)
 
 
-# -- stem and block ------------------------------------------------------------------------------
-
-
 def test_a_block_that_starts_at_zero_is_relu_of_its_input():
     x = keras.Input((8, 8, 256))
     form = {"channels": 256, "width": 128, "groups": 32}
@@ -127,9 +121,6 @@ def test_a_block_that_starts_at_zero_is_relu_of_its_input():
     np.testing.assert_array_equal(model(images), np.maximum(images, 0))
     for name in ("bn1", "bn2"):
         np.testing.assert_array_equal(model.get_layer(f"block_{name}").gamma, 1)
-
-
-# -- the whole network ---------------------------------------------------------------------------
 
 
 def test_saves_and_loads_in_safe_mode(small, tmp_path):
