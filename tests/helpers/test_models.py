@@ -46,6 +46,7 @@ def test_each_network_costs_what_the_paper_says(networks, name, parameters, with
     assert counting.trainable_parameters(model) == parameters
     assert model.count_params() == with_statistics
     assert counting.macs(model) == macs
+    assert all(2 + 3 * sum(blocks) == depth for depth, blocks in models.BLOCKS.items())
 
 
 @pytest.mark.parametrize(
