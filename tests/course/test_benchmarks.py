@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import keras
 import nbformat
@@ -52,15 +53,10 @@ def test_the_articles_loop_has_as_many_parameters_and_reads_only_the_last_group(
 
 
 def test_slow_contenders_have_fewer_turns():
-    class Clock:
-        def __init__(self, seconds):
-            self.seconds = seconds
+    def worker(seconds):
+        return SimpleNamespace(ask={"train": seconds}.__getitem__)
 
-        def ask(self, word):
-            assert word == "train"
-            return self.seconds
-
-    workers = {"quick": Clock(0.1), "slow": Clock(10), "slowest": Clock(1000)}
+    workers = {"quick": worker(0.1), "slow": worker(10), "slowest": worker(1000)}
     times = speed.take_turns(workers, "train")
     turns = {name: len(seconds) for name, seconds in times.items()}
     assert turns == {"quick": speed.REPEATS, "slow": 4, "slowest": 1}

@@ -110,9 +110,6 @@ def test_a_drawing_fits_a_slide_and_can_be_read_by_everybody(figures, name):
                         assert box.x0 <= words.x0 and words.x1 <= box.x1
 
 
-# Connections
-
-
 def lines(axis):
     """The drawn lines: their two ends, colour and style."""
     (drawn,) = [lines for lines in axis.collections if isinstance(lines, LineCollection)]
@@ -148,13 +145,6 @@ def test_groups_differ_in_colour_and_in_line_and_dead_channels_are_marked(drawn)
     assert "broken: 16 lines, 2 to an output, and 6 dead inputs." in picture.alt
 
 
-def test_many_channels_are_lines_without_numbers(figures):
-    diagrams.connections({"layer": (grouped(128, 64, 4), 4)})
-    (axis,) = figures[0].axes
-    assert len(lines(axis)) == 128 * 16
-    assert texts_of(axis) == ["input", "output"]
-
-
 def test_of_many_small_groups_the_first_two_are_drawn(drawn):
     figure, picture = drawn("many small groups")
     (axis,) = figure.axes
@@ -162,23 +152,21 @@ def test_of_many_small_groups_the_first_two_are_drawn(drawn):
     assert {"7", "3", "group 2", "… 30 more"} < set(texts_of(axis)) and "8" not in texts_of(axis)
     assert "layer: 256 lines, 4 to an output, and 0 dead inputs. The first two" in picture.alt
     linked = grouped(128, 64, 32)
-    linked[0, 63] = True  # not apart: nothing may be hidden
+    linked[0, 63] = True  # not apart: nothing may be hidden, but there is no room for numbers
     diagrams.connections({"layer": (linked, 32)})
-    assert len(lines(plots.plt.gcf().axes[0])) == 257
-
-
-# Feature maps as boxes
+    axis = plots.plt.gcf().axes[0]
+    assert len(lines(axis)) == 257 and texts_of(axis) == ["input", "output"]
 
 
 def boxes(axis, height):
-    """The left edge and the colour of each box whose front is so high, by its lower edge."""
-    found = {}
+    """Each row of boxes whose front is so high, from above: their left edges and colours."""
+    rows = {}
     for patch in axis.patches:
         (a, b, c, d) = patch.get_xy()[:4]
         is_front = a[1] == b[1] and c[1] == d[1] and a[0] == d[0] and b[0] == c[0]
         if is_front and c[1] - b[1] == pytest.approx(height):
-            found.setdefault(round(a[1], 2), []).append((a[0], to_hex(patch.get_facecolor())))
-    return {low: sorted(ones) for low, ones in found.items()}
+            rows.setdefault(-round(a[1], 2), []).append((a[0], to_hex(patch.get_facecolor())))
+    return [sorted(rows[low]) for low in sorted(rows)]
 
 
 @pytest.mark.parametrize(("channels", "filters", "groups"), [(8, 8, 1), (8, 8, 4), (6, 12, 3)])
@@ -187,22 +175,13 @@ def test_each_filter_lies_under_the_channels_that_it_reads(figures, channels, fi
     picture = diagrams.feature_maps({"layer": (feeds, groups)})
     (axis,) = figures[0].axes
     cycle = [color.lower() for color in plots.CYCLE]
-    ((above,),) = [boxes(axis, 2).values()]
-    assert above == [(i, cycle[i * groups // channels]) for i in range(channels)]
-    rows = boxes(axis, 0.6)
-    assert len(rows) == filters
-    for o, low in enumerate(sorted(rows, reverse=True)):
-        color = cycle[o * groups // filters]
-        assert rows[low] == [(i, color) for i in range(channels) if feeds[i, o]]
-    made = boxes(axis, 1)  # one plate a filter
-    assert [color for low in sorted(made, reverse=True) for _, color in made[low]] == [
-        cycle[o * groups // filters] for o in range(filters)
-    ]
+    assert boxes(axis, 2) == [[(i, cycle[i * groups // channels]) for i in range(channels)]]
+    colors = [cycle[o * groups // filters] for o in range(filters)]
+    reads = [np.flatnonzero(feeds[:, o]) for o in range(filters)]
+    assert boxes(axis, 0.6) == [[(i, colors[o]) for i in reads[o]] for o in range(filters)]
+    assert [color for row in boxes(axis, 1) for _, color in row] == colors  # one plate a filter
     assert f"{filters} filters of 3×3×{channels // groups}" in texts_of(axis)
     assert f"{filters} filters, each {channels // groups} channels long" in picture.alt
-
-
-# Blocks
 
 
 def test_shapes_are_as_wide_as_their_channels(drawn):
@@ -223,9 +202,6 @@ def test_shapes_are_as_wide_as_their_channels(drawn):
     assert "1×1\n128 → 256\n32,768 weights" in resnext
 
 
-# Other drawings
-
-
 def test_runs_of_a_convolution(drawn):
     figure, picture = drawn("runs")
     (axis,) = figure.axes
@@ -241,13 +217,9 @@ def test_runs_of_a_convolution(drawn):
     assert axis.get_yscale() == "log" and axis.get_ylabel().startswith("milliseconds")
     assert axis.get_ylim()[0] <= 0.25 and axis.get_ylim()[1] >= 1800  # no point at the edge
     assert "CPU 20 ms, GPU 0.5 ms" in picture.alt
-
-
-@pytest.mark.parametrize("name", ["runs", "runs on a CPU"])
-def test_a_scale_of_runs_has_some_marks_and_not_too_many(drawn, name):
-    (axis,) = drawn(name)[0].axes
-    low, high = axis.get_ylim()
-    assert 2 <= sum(low <= mark <= high for mark in axis.get_yticks()) <= 6
+    for one in (axis, drawn("runs on a CPU")[0].axes[0]):
+        low, high = one.get_ylim()
+        assert 2 <= sum(low <= mark <= high for mark in one.get_yticks()) <= 6
 
 
 def test_the_confusion_matrix_shows_every_count(drawn):
@@ -266,15 +238,10 @@ def test_of_many_classes_those_with_the_most_mistakes_are_shown(figures, unrende
     matrix[43, 42] = 7
     confusion.picture(matrix, names)
     (axis,) = figures[0].axes
-    assert figure_guard.problems(figures[0]) == []
     rows = [tick.get_text() for tick in axis.get_yticklabels()]
     assert len(rows) == confusion.MOST and rows[-1] == "a bird of the kind 43  44"
     assert [tick.get_text() for tick in axis.get_xticklabels()][-2:] == ["43", "44"]
-    seen = {
-        tuple(text.get_position()): text.get_text() for text in axis.texts if text.get_visible()
-    }
-    assert seen[38, 39] == "7" and len(seen) == confusion.MOST + 1
-    assert axis.get_title() == "the 40 of 44 classes with the most mistakes"
+    assert ("7", (38, 39)) in [(text.get_text(), text.get_position()) for text in axis.texts]
     confusion.picture(100 * np.eye(44, dtype=int) + 22, names)  # wider numbers, fewer classes
     assert figures[1].axes[0].get_title() == "the 28 of 44 classes with the most mistakes"
     assert figure_guard.crowded(figures[1]) == []
@@ -316,9 +283,6 @@ def test_bars_are_as_long_as_their_values(drawn):
     assert axis.get_xlabel() == "milliseconds"
 
 
-# Grad-CAM
-
-
 @pytest.fixture
 def cam(monkeypatch, unrendered):
     """Draws the Grad-CAM of a network that speaks for gulls, with these heat maps by class."""
@@ -350,19 +314,13 @@ def test_the_overlay_covers_the_photo_where_it_is_hot(cam, figures):
     assert picture.data["hottest"] == "top right" and picture.data["explained"] == "gull"
     assert picture.data["probability of gull"] == "75.0%"
     assert "gull 75.0%, owl 25.0%" in picture.alt
-
-
-def test_nothing_is_drawn_over_where_nothing_speaks_for_the_class(cam, figures):
-    picture = cam([np.zeros((2, 2)), None], "owl")
-    assert len(figures[0].axes[1].images) == 1 and picture.data["hottest"] == "nowhere"
+    nothing_speaks_for = cam([np.zeros((2, 2)), None], "owl")
+    assert len(figures[1].axes[1].images) == 1 and nothing_speaks_for.data["hottest"] == "nowhere"
 
 
 def test_the_hottest_place_in_words():
     assert grad_cam.where_hottest(np.array([[0, 0], [1, 0]])) == "bottom left"
     assert grad_cam.where_hottest(np.diag([0, 0, 0, 1, 0, 0, 0])) == "middle centre"
-
-
-# The timeline of a pipeline
 
 
 def test_the_gpu_waits_less_with_prefetch_and_least_with_a_cache(drawn):

@@ -34,9 +34,6 @@ def random_images(shape):
     return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
-# -- the network ---------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("name", "parameters", "with_statistics", "macs"),
     [
@@ -49,6 +46,7 @@ def test_each_network_costs_what_the_paper_says(networks, name, parameters, with
     assert counting.trainable_parameters(model) == parameters
     assert model.count_params() == with_statistics
     assert counting.macs(model) == macs
+    assert all(2 + 3 * sum(blocks) == depth for depth, blocks in models.BLOCKS.items())
 
 
 @pytest.mark.parametrize(
@@ -67,20 +65,6 @@ def test_what_a_function_is_given_reaches_the_network(build, name, kernel, monke
     )
     assert model.get_layer("layer1_0_conv2").kernel.shape == kernel
     assert not np.any(model.get_layer("layer1_0_bn3").gamma)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"groups": 0}, "filters=0"),
-        ({"num_classes": 0}, "received: units=0|expected a positive integer"),
-        ({"input_shape": (224, 224)}, r"\(None, 224, 224\)"),
-    ],
-)
-def test_what_is_no_network_is_refused(wrong, message):
-    right = dict(input_shape=(32, 32, 3), num_classes=5, groups=2, width_per_group=4, blocks=(1,))
-    with pytest.raises(ValueError, match=message):
-        models.resnext(**right | wrong)
 
 
 # -- first weights and batch norm ----------------------------------------------------------------
@@ -130,9 +114,6 @@ def test_the_papers_batch_norm_and_no_bias_behind_every_convolution(networks):
             np.testing.assert_array_equal(weight, first, err_msg=weight.path)
 
 
-# -- stem and block ------------------------------------------------------------------------------
-
-
 def test_a_block_that_starts_at_zero_is_relu_of_its_input():
     x = keras.Input((8, 8, 256))
     form = {"channels": 256, "width": 128, "groups": 32}
@@ -141,9 +122,6 @@ def test_a_block_that_starts_at_zero_is_relu_of_its_input():
     np.testing.assert_array_equal(model(images), np.maximum(images, 0))
     for name in ("bn1", "bn2"):
         np.testing.assert_array_equal(model.get_layer(f"block_{name}").gamma, 1)
-
-
-# -- the whole network ---------------------------------------------------------------------------
 
 
 def test_saves_and_loads_in_safe_mode(small, tmp_path):

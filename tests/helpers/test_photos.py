@@ -187,16 +187,6 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path):
         photos.read(tmp_path / "gone.jpg", 8)
 
 
-def test_the_fingerprint_follows_the_picture_not_the_bytes(tmp_path):
-    picture(7).save(tmp_path / "a.png")
-    picture(7).save(tmp_path / "a.bmp")
-    picture(8).save(tmp_path / "b.png")
-    first, again, other = (
-        photos.examine(tmp_path / name)[0] for name in ("a.png", "a.bmp", "b.png")
-    )
-    assert first == again != other
-
-
 def test_an_ordinary_photo_has_no_notes(tmp_path):
     for name in ("a.jpg", "a.JPG", "a.jpeg", "a.png", "a.webp", "a.bmp", "a.tif"):
         picture(9).save(tmp_path / name)

@@ -20,6 +20,7 @@ from resnext_helpers import data, photo_folder
 
 (NOTEBOOK,) = find(["02"])
 CELLS = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, 4).cells}
+NFD = unicodedata.normalize("NFD", "mésange")
 IMPORTS = {"Path": Path, "keras": keras, "layers": layers, "np": np, "pd": pd, "tf": tf}
 
 
@@ -75,35 +76,22 @@ def test_the_notebooks_scaling_is_the_helpers():
     np.testing.assert_allclose(made["scaled"], data.scale(pixels), atol=1e-5)
 
 
-def as_webp(picture, folder, number):
-    picture.save(folder / f"{number}.webp")
-
-
-def as_jpeg(picture, folder, number):
-    picture.save(folder / f"{number}.jpg")
-
-
-def in_nfd(picture, folder, number):
-    picture.save(folder / unicodedata.normalize("NFD", f"été{number}.png"))
-
-
 @pytest.mark.parametrize(
-    ("classes", "save", "beside", "copied"),
+    ("first", "file", "beside", "copied"),
     [
-        (["gull", "owl"], as_jpeg, None, False),
-        (["gull", "owl"], as_webp, None, True),
-        (["gull", "owl"], in_nfd, None, False),
-        ([unicodedata.normalize("NFD", "mésange"), "owl"], as_jpeg, None, True),
-        (["gull", "owl"], as_jpeg, "gull/letter.jpg", True),
-        (["gull", "owl"], as_jpeg, "__MACOSX/._0.jpg", True),
+        ("gull", "{}.jpg", None, False),
+        ("gull", "{}.webp", None, True),
+        ("gull", NFD + "{}.png", None, False),
+        (NFD, "{}.jpg", None, True),
+        ("gull", "{}.jpg", "gull/letter.jpg", True),
+        ("gull", "{}.jpg", "__MACOSX/._0.jpg", True),
     ],
 )
-def test_keras_gets_a_folder_that_it_can_read(classes, save, beside, copied, tmp_path):
-    for label, name in enumerate(classes):
+def test_keras_gets_a_folder_that_it_can_read(first, file, beside, copied, tmp_path):
+    for name, greys in ((first, (0, 100)), ("owl", (50, 150))):
         (tmp_path / name).mkdir()
-        for number in range(2):
-            grey = 50 * (2 * number + label)
-            save(Image.new("RGB", (8, 8), (grey, grey, grey)), tmp_path / name, number)
+        for number, grey in enumerate(greys):
+            Image.new("RGB", (8, 8), 3 * (grey,)).save(tmp_path / name / file.format(number))
     if beside:
         (tmp_path / beside).parent.mkdir(exist_ok=True)
         (tmp_path / beside).write_text("Dear bird")

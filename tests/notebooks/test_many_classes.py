@@ -156,6 +156,9 @@ def test_of_more_classes_the_figures_say_what_they_leave_out(run_cells):
     ):
         shown = [text.get_text() for text in figures[cell][0].findobj(Text) if text.get_visible()]
         assert [text for text in shown if words in text], (cell, shown)
+    values["explore-mistakes"].controls["true_class"].value = names[-1]  # gets a bar all the same
+    ticks = figures["explore-grad-cam"][-1].axes[0].get_yticklabels()  # with the last cell's
+    assert [tick.get_fontweight() for tick in ticks].count("bold") == 1
     axis = figures["confusion-matrix"][0].axes[0]  # of two digits, they would run together
     assert {tick.get_rotation() for tick in axis.get_xticklabels()} == {90}
     assert "62 rows × 4 columns" in values["report"]._repr_html_()  # pandas' own words
