@@ -70,7 +70,7 @@ def notebook():
     wanted = {"best-and-last", "seeds", "fair-figure", "paired-difference", "photo-luck"}
     printed = {}
     for cell in cells:
-        if cell.id in wanted | {"pairing-gain", "pairs-needed"}:
+        if cell.id in wanted | {"pairing-gain", "pairs-needed", "mcnemar"}:
             with contextlib.redirect_stdout(io.StringIO()) as said:
                 exec(cell.source, names)
             printed[cell.id] = said.getvalue()
@@ -107,6 +107,14 @@ def test_how_far_the_best_epoch_lies_above_the_last(notebook):
     points = f"{sum(gaps) / len(gaps):.1f} points"
     assert f"\n{points} above" in printed["best-and-last"]
     assert f"in our {len(gaps)} recorded runs by {points}" in prose["headline-honest"]
+
+
+def test_mcnemars_test_by_hand(notebook):
+    _, _, names = notebook
+    p = names["p_values"]
+    assert p["0 : 7"] == pytest.approx(2 * 0.5**7)
+    assert p["1 : 8"] == pytest.approx(2 * (1 + 9) * 0.5**9)
+    assert p["10 : 17"] == pytest.approx(2 * sum(math.comb(27, i) for i in range(11)) * 0.5**27)
 
 
 def test_how_many_pairs_and_how_sure_that_is(notebook):

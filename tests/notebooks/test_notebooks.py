@@ -217,6 +217,12 @@ def the_article_introduced(notebook):
     return [] if not first or "](../README.md#the-article)" in first else ["no link to the article"]
 
 
+def layers_of_keras(notebook):
+    """``layers`` is Keras' module, everywhere."""
+    code = "\n".join(cell.source for cell in code_cells(notebook))
+    return re.findall(r"from resnext_helpers import .*\blayers\b.*", code)
+
+
 GUARDS = [
     executed_in_order,
     no_error_and_no_warning,
@@ -235,6 +241,7 @@ GUARDS = [
     further_stands_alone,
     the_time_that_it_takes,
     the_article_introduced,
+    layers_of_keras,
 ]
 
 
@@ -376,6 +383,7 @@ def test_a_good_notebook_passes():
         (the_time_that_it_takes, notebook(time=(41, 12))),
         (the_time_that_it_takes, notebook(time=(40, 11))),
         (the_article_introduced, notebook(text("a", "The article does so."))),
+        (layers_of_keras, notebook(code("a", source="from resnext_helpers import data, layers"))),
     ],
 )
 def test_a_guard_catches_a_bad_notebook(guard, bad):
