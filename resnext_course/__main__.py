@@ -19,7 +19,7 @@ TRAIN_SETTINGS = {  # of the profile, that `train` can change: from and to, and 
     "batch_size": (1, 1024, "photographs in one training step"),
     "epochs": (1, MAX_EPOCHS, "passes over the training photographs"),
     "learning_rate": (1e-9, 10.0, "Adam's peak step size"),
-    "patience": (1, MAX_EPOCHS, "stop early after so many epochs without a better result"),
+    "patience": (1, MAX_EPOCHS, "epochs without a better result, then it stops; default: never"),
     "seed": (0, 2**31 - 100, "fixes the split, the order and the first weights"),
 }
 

@@ -24,7 +24,7 @@ def run(options):
     given = {name: value for name, value in vars(options).items() if name in names}
     config = replace(settings.load(options.profile), **given)
     run_dir = config.runs_dir / options.run
-    if not re.fullmatch(r"\w[\w .,+=()-]{0,60}", options.run) or options.run[-1] in " .":
+    if not re.fullmatch(r"\w[\w .,+=()-]{0,59}", options.run) or options.run[-1] in " .":
         raise CourseError(
             f"--run is {options.run!r}: give the name of a folder, without a path: up to 60 "
             f"letters, digits, blanks and signs of .,+=()-_, the first a letter or a digit."

@@ -140,13 +140,13 @@ def _named_raw(path, start):
 
 def _bare_png(content):
     """A PNG file without the chunks that its pixels don't need, which may be damaged or huge."""
-    bare, place = content[:8], 8
+    kept, place = [content[:8]], 8
     while place < len(content):
         end = place + 12 + int.from_bytes(content[place : place + 4])
         if content[place + 4 : place + 5].isupper() or content[place + 4 : place + 8] == b"tRNS":
-            bare += content[place:end]
+            kept.append(content[place:end])
         place = end
-    return bare
+    return b"".join(kept)
 
 
 def _notes(path, image):

@@ -220,7 +220,7 @@ class RunFolder(keras.callbacks.Callback):
         elif self._is_strange():
             raise CourseError(
                 f"{where} holds files that are not of this course, or are damaged, and a training "
-                f"would replace them: choose another run folder."
+                f"would replace them: move them away, or choose another run folder."
             )
         elif is_finished(self.folder) and not replace:
             raise CourseError(
